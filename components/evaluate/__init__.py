@@ -1,0 +1,1 @@
+"""Score a model on the hold-out beside its baselines."""

@@ -1,0 +1,1 @@
+"""Export a model, check the export, and register it as a candidate or champion."""

@@ -1,0 +1,222 @@
+"""Layout of the artifact folders that stages hand to each other. Readers read manifests, not file names by convention.
+
+table       part-*.parquet, schema.json
+prepared    features.npy labels.npy targets.npy times.npy starts-<split>.npy, preprocessing.json
+model       model.keras, config.yaml, preprocessing.json, history.csv, environment.json, signature.json
+forecasts   a table: origin, time, truth, then one column a forecaster
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from components.shared.errors import ArtifactError
+from components.shared.files import digest_of_files, new_folder, read_json, write_json
+from components.shared.preprocessing import Preprocessing
+from components.shared.schema import Schema
+
+if TYPE_CHECKING:
+    import keras
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+MANIFEST_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Table:
+    """A sharded Parquet table with its schema, row count and content digest."""
+
+    path: Path
+    schema: Schema
+    rows: int
+    digest: str
+    shards: tuple[str, ...]
+
+    @classmethod
+    def open(cls, path: str | Path) -> Self:
+        """Open a table artifact by its manifest ``schema.json``.
+
+        Raises:
+            ArtifactError: the manifest or a shard is missing.
+        """
+        folder = Path(path)
+        manifest = read_json(folder / "schema.json")
+        try:
+            table = cls(
+                path=folder,
+                schema=Schema.model_validate({"columns": manifest["columns"]}),
+                rows=manifest["rows"],
+                digest=manifest["digest"],
+                shards=tuple(manifest["shards"]),
+            )
+        except (KeyError, ValueError) as error:
+            raise ArtifactError(f"{folder / 'schema.json'} is not a table manifest: {error}") from error
+        absent = [name for name in table.shards if not (folder / name).is_file()]
+        if absent:
+            raise ArtifactError(f"{folder}: the manifest names shards that are absent: {', '.join(absent)}")
+        return table
+
+    def batches(self, columns: list[str] | None = None, batch_rows: int = 65_536) -> Iterator[pa.RecordBatch]:
+        """Record batches in row order, of ``columns`` only; memory is bounded by a batch."""
+        import pyarrow.parquet as pq
+
+        for name in self.shards:
+            with pq.ParquetFile(self.path / name) as shard:
+                yield from shard.iter_batches(batch_size=batch_rows, columns=columns)
+
+    def read(self, columns: list[str] | None = None) -> pa.Table:
+        """The whole table in memory; for tables known to be small (forecasts, explanations)."""
+        import pyarrow as pa
+
+        names = columns or self.schema.names
+        return pa.Table.from_batches(self.batches(names), schema=self.schema.select(names).arrow())
+
+
+def write_table(
+    path: str | Path, schema: Schema, batches: Iterable[pa.RecordBatch], *, rows_per_shard: int = 1_000_000
+) -> Table:
+    """Stream record batches into a table artifact; memory is bounded by a batch.
+
+    Args:
+        path: the artifact folder; it appears only when complete.
+        schema: columns the batches have, in this order; batches are cast to its types.
+        batches: record batches in row order.
+        rows_per_shard: a new ``part-*.parquet`` starts after at least this many rows.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    arrow = schema.arrow()
+    shards: list[str] = []
+    rows = rows_in_shard = 0
+    with new_folder(path) as scratch:
+        writer: pq.ParquetWriter | None = None
+        try:
+            for batch in batches:
+                if writer is None or rows_in_shard >= rows_per_shard:
+                    if writer is not None:
+                        writer.close()
+                    shards.append(f"part-{len(shards):05d}.parquet")
+                    writer, rows_in_shard = pq.ParquetWriter(scratch / shards[-1], arrow, compression="zstd"), 0
+                writer.write_batch(batch.select(schema.names).cast(arrow))
+                rows += batch.num_rows
+                rows_in_shard += batch.num_rows
+            if writer is None:
+                shards.append("part-00000.parquet")
+                writer = pq.ParquetWriter(scratch / shards[0], arrow)
+                writer.write_table(pa.Table.from_batches([], schema=arrow))
+        finally:
+            if writer is not None:
+                writer.close()
+        manifest = {
+            "version": MANIFEST_VERSION,
+            "rows": rows,
+            "shards": shards,
+            "digest": digest_of_files([scratch / name for name in shards]),
+            "columns": schema.model_dump(mode="json")["columns"],
+        }
+        write_json(scratch / "schema.json", manifest)
+    return Table.open(path)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Arrays ready for windowing, memory-mapped; a batch of windows is one gather by start index.
+
+    ``features`` float32 (rows, features), scaled. ``labels`` float32 (rows,), the scaled label of the window whose
+    origin is that row, NaN where the future is unknown. ``targets`` float64 (rows,), original units. ``times``
+    datetime64[us] (rows,).
+    """
+
+    path: Path
+    preprocessing: Preprocessing
+
+    @classmethod
+    def open(cls, path: str | Path) -> Self:
+        folder = Path(path)
+        return cls(folder, Preprocessing.read(folder / "preprocessing.json"))
+
+    def _array(self, name: str) -> NDArray[Any]:
+        try:
+            return np.load(self.path / f"{name}.npy", mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
+        except (OSError, ValueError) as error:
+            raise ArtifactError(f"{self.path / name}.npy cannot be read: {error}") from error
+
+    @cached_property
+    def features(self) -> NDArray[np.float32]:
+        return self._array("features")
+
+    @cached_property
+    def labels(self) -> NDArray[np.float32]:
+        return self._array("labels")
+
+    @cached_property
+    def targets(self) -> NDArray[np.float64]:
+        return self._array("targets")
+
+    @cached_property
+    def times(self) -> NDArray[np.datetime64]:
+        return self._array("times")
+
+    def starts(self, split: str) -> NDArray[np.int64]:
+        """First rows of the windows of ``train``, ``validation`` or ``test``, ascending, shape (windows,)."""
+        return self._array(f"starts-{split}")
+
+    def origins(self, starts: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Last row of each window: the day the forecast is made."""
+        return starts + (self.preprocessing.lookback - 1)
+
+    def windows(self, starts: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Gather windows: (n,) starts to a (n, lookback, features) array."""
+        # One window is one contiguous block, so indexing the view by start is a single block copy a window.
+        shape = (self.preprocessing.lookback, self.features.shape[1])
+        return np.lib.stride_tricks.sliding_window_view(self.features, shape)[:, 0][starts]  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A trained model folder: the Keras file with everything needed to feed it and to read its answer."""
+
+    path: Path
+    preprocessing: Preprocessing
+
+    @classmethod
+    def open(cls, path: str | Path) -> Self:
+        folder = Path(path)
+        if not (folder / "model.keras").is_file():
+            raise ArtifactError(f"{folder} holds no model.keras: is it a model artifact?")
+        return cls(folder, Preprocessing.read(folder / "preprocessing.json"))
+
+    @property
+    def name(self) -> str:
+        """Kind of the model, for example ``lstm``."""
+        return str(read_json(self.path / "signature.json")["kind"])
+
+    @cached_property
+    def keras(self) -> keras.Model:
+        """The Keras model, loaded with ``safe_mode`` on and without its optimizer."""
+        import keras
+
+        loaded = keras.saving.load_model(self.path / "model.keras", compile=False, safe_mode=True)
+        return loaded  # type: ignore[no-any-return]
+
+    def predict(self, windows: NDArray[np.float32], batch_size: int = 1024) -> NDArray[np.float32]:
+        """Scaled labels of windows: (n, lookback, features) to (n,)."""
+        batches = (windows[i : i + batch_size] for i in range(0, len(windows), batch_size))
+        parts = [np.asarray(self.keras(batch, training=False)) for batch in batches]
+        return np.concatenate(parts).reshape(len(windows)) if parts else np.empty(0, dtype=np.float32)
+
+    def forecast(self, prepared: Prepared, starts: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Target at ``origin + horizon`` in original units for each window start, shape (n,)."""
+        labels = np.concatenate(
+            [self.predict(prepared.windows(starts[i : i + 4096])) for i in range(0, len(starts), 4096)]
+            or [np.empty(0, dtype=np.float32)]
+        )
+        return self.preprocessing.target.invert(labels, np.asarray(prepared.targets[prepared.origins(starts)]))

@@ -1,0 +1,1 @@
+"""Train the configured model and keep its best epoch."""

@@ -159,6 +159,13 @@ def explain(error: ValidationError, model: type[BaseModel], source: ConfigSource
             near = difflib.get_close_matches(str(keys[-1]), valid, n=1)
             hint = f"did you mean {near[0]}? " if near else ""
             problems.append(f"{place}unknown key {shown}: {hint}Valid here: {', '.join(valid)}")
+        elif item["type"] == "union_tag_invalid":
+            kind = item["ctx"]["discriminator"].strip("'")
+            valid = [tag.strip(" '") for tag in item["ctx"]["expected_tags"].split(",")]
+            near = difflib.get_close_matches(item["ctx"]["tag"], valid, n=1)
+            hint = f"did you mean {near[0]}? " if near else ""
+            place = source.place((*keys, kind))
+            problems.append(f"{place}{shown}.{kind}: unknown {item['ctx']['tag']!r}: {hint}Valid: {', '.join(valid)}")
         elif item["type"] == "missing":
             problems.append(f"{place}missing key {shown}")
         else:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import logging
 
 LOGGER = logging.getLogger("tandem.progress")
+LOGGER.setLevel(logging.INFO)
+LOGGER.propagate = False
 
 
 def report(what: str, step: int, total: int | None = None, **figures: float) -> None:

@@ -56,8 +56,12 @@ class Page:
 
     def figure(self, figure: Figure, caption: str) -> Page:
         """Add a Matplotlib figure as an embedded SVG image; ``caption`` is also its alternative text."""
+        import matplotlib
+
         buffer = io.BytesIO()
-        figure.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None})
+        # Without a salt the ids inside an SVG are random, and the same figure would never have the same bytes.
+        with matplotlib.rc_context({"svg.hashsalt": "tandem"}):
+            figure.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None})
         encoded = base64.b64encode(buffer.getvalue()).decode("ascii")
         words = html.escape(caption)
         self._parts.append(f'<img src="data:image/svg+xml;base64,{encoded}" alt="{words}"><p class="note">{words}</p>')

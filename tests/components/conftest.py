@@ -21,7 +21,9 @@ def write_prepared(path: Path, *, transform: str = "difference") -> Path:
     noise = rng.normal(size=(ROWS, FEATURES - 1))
     raw = np.column_stack([targets, noise])
     center, scale = raw[:250].mean(axis=0), raw[:250].std(axis=0)
-    target = TargetScaling(name="price", unit="USD", transform=transform, center=0.0, scale=2.0)
+    target = TargetScaling(
+        name="price", unit="USD", transform=transform, center=50.0 if transform == "level" else 0.0, scale=2.0
+    )
     labels = np.full(ROWS, np.nan, dtype=np.float32)
     labels[:-HORIZON] = target.label(targets[HORIZON:], targets[:-HORIZON])
     times = np.datetime64("2020-01-01", "us") + np.arange(ROWS).astype("timedelta64[D]")
@@ -92,3 +94,9 @@ def prepared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def model_folder(tmp_path_factory: pytest.TempPathFactory, prepared_folder: Path) -> Path:
     return write_model(tmp_path_factory.mktemp("model") / "model", prepared_folder)
+
+
+@pytest.fixture(scope="session")
+def level_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Prepared with the level as label, which the target's own history predicts."""
+    return write_prepared(tmp_path_factory.mktemp("level") / "prepared", transform="level")

@@ -1,0 +1,69 @@
+"""The ``train`` section: a model and how to train it. Every part of the training set-up has its own switch."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+
+from components.shared.config import StrictModel
+from components.train.models import ModelConfig
+
+
+class OptimizerConfig(StrictModel):
+    """AdamW (Loshchilov & Hutter 2019) by default; ``weight_decay: 0`` makes it Adam."""
+
+    kind: Literal["adamw", "adam", "sgd"] = "adamw"
+    learning_rate: PositiveFloat = 1e-3
+    weight_decay: NonNegativeFloat = 1e-4
+    """Decoupled weight decay; only AdamW uses it."""
+    clip_norm: PositiveFloat | None = 1.0
+    """Largest global norm of the gradient; null for no clipping."""
+
+
+class ConstantSchedule(StrictModel):
+    kind: Literal["constant"]
+
+
+class CosineSchedule(StrictModel):
+    """Cosine decay (Loshchilov & Hutter 2017) over all epochs after a linear warm-up."""
+
+    kind: Literal["cosine"]
+    warmup_epochs: NonNegativeInt = 1
+    final_fraction: float = Field(default=0.01, ge=0, le=1)
+    """Learning rate at the last step, as a share of the highest."""
+
+
+class PlateauSchedule(StrictModel):
+    """Multiply the learning rate by ``factor`` after ``patience`` epochs without a better validation loss."""
+
+    kind: Literal["plateau"]
+    factor: float = Field(default=0.5, gt=0, lt=1)
+    patience: PositiveInt = 3
+    minimum: NonNegativeFloat = 1e-6
+
+
+class EarlyStopping(StrictModel):
+    patience: PositiveInt = 8
+    min_delta: NonNegativeFloat = 0.0
+
+
+class TrainConfig(StrictModel):
+    model: ModelConfig
+    epochs: PositiveInt = 50
+    batch_size: PositiveInt = 64
+    loss: Literal["mse", "mae", "huber"] = "mse"
+    optimizer: OptimizerConfig = Field(default_factory=OptimizerConfig)
+    schedule: Annotated[ConstantSchedule | CosineSchedule | PlateauSchedule, Field(discriminator="kind")] = Field(
+        default_factory=lambda: CosineSchedule(kind="cosine")
+    )
+    early_stopping: EarlyStopping | None = Field(default_factory=EarlyStopping)
+    best_checkpoint: bool = True
+    """Keep the epoch with the best validation loss rather than the last one."""
+    backup: bool = True
+    """Save progress after each epoch beside the model, so that a killed task goes on where it was."""
+    tensorboard: bool = False
+    """Write TensorBoard logs into the model folder; needs the ``tensorboard`` extra."""
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    xla: bool = False
+    """Compile the training step with XLA."""

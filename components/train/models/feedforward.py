@@ -1,0 +1,38 @@
+"""A multilayer perceptron over the flattened window."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field, PositiveInt
+
+from components.shared.config import StrictModel
+from components.train.models import blocks
+from components.train.models.kind import ModelKind, WindowShape
+
+if TYPE_CHECKING:
+    import keras
+
+
+class FeedforwardConfig(StrictModel):
+    kind: Literal["feedforward"]
+    units: tuple[PositiveInt, ...] = Field(default=(128, 64), min_length=1)
+    activation: Literal["relu", "gelu", "selu", "silu", "tanh"] = "relu"
+    dropout: float = Field(default=0.2, ge=0, lt=1)
+    norm: blocks.Norm = "none"
+
+
+def build(config: FeedforwardConfig, shape: WindowShape) -> keras.Model:
+    import keras
+
+    window = blocks.window_input(shape)
+    x = keras.layers.Flatten()(window)
+    for width in config.units:
+        x = keras.layers.Dense(width)(x)
+        x = blocks.normalise(x, config.norm)
+        x = keras.layers.Activation(config.activation)(x)
+        x = keras.layers.Dropout(config.dropout)(x)
+    return keras.Model(window, blocks.forecast_output(x), name=config.kind)
+
+
+MODELS = {"feedforward": ModelKind(FeedforwardConfig, build)}

@@ -1,0 +1,39 @@
+"""Optimizer and learning-rate schedule from config."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import keras
+
+    from components.train.config import CosineSchedule, OptimizerConfig, TrainConfig
+
+
+def optimizer(config: TrainConfig, steps_per_epoch: int) -> keras.Optimizer:
+    """The configured optimizer, with its schedule where that is a function of the step."""
+    import keras
+
+    settings: OptimizerConfig = config.optimizer
+    rate: Any = settings.learning_rate
+    if config.schedule.kind == "cosine":
+        rate = cosine(config.schedule, settings.learning_rate, steps_per_epoch, config.epochs)
+    if settings.kind == "adamw":
+        return keras.optimizers.AdamW(rate, weight_decay=settings.weight_decay, global_clipnorm=settings.clip_norm)
+    if settings.kind == "adam":
+        return keras.optimizers.Adam(rate, global_clipnorm=settings.clip_norm)
+    return keras.optimizers.SGD(rate, momentum=0.9, global_clipnorm=settings.clip_norm)
+
+
+def cosine(schedule: CosineSchedule, peak: float, steps_per_epoch: int, epochs: int) -> Any:
+    """Linear warm-up from zero to ``peak``, then half a cosine down to ``peak * final_fraction`` at the last step."""
+    import keras
+
+    warmup = min(schedule.warmup_epochs * steps_per_epoch, steps_per_epoch * epochs - 1)
+    return keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0 if warmup else peak,
+        decay_steps=max(1, steps_per_epoch * epochs - warmup),
+        alpha=schedule.final_fraction,
+        warmup_target=peak if warmup else None,
+        warmup_steps=warmup,
+    )

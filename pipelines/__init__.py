@@ -1,0 +1,1 @@
+"""Pipeline graphs, the experiments that configure them, and the command that compiles them."""

@@ -1,0 +1,121 @@
+"""Experiments: one YAML file that configures every stage of a pipeline, checked whole before anything runs.
+
+Cheap to import on purpose: neither KFP nor TensorFlow is needed to read and check a config.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from components.evaluate.config import EvaluateConfig
+from components.explain.config import ExplainConfig
+from components.ingest.config import IngestConfig
+from components.preprocess.config import PreprocessConfig
+from components.register.config import RegisterConfig
+from pydantic import Field
+
+from components.shared.config import ConfigSource, StrictModel, override, read_yaml, validate
+from components.shared.errors import InputError
+from components.shared.schema import Schema
+from components.train.config import TrainConfig
+
+HERE = Path(__file__).resolve().parent
+CONFIGS, COMPILED = HERE / "configs", HERE / "compiled"
+
+
+class ForecastingExperiment(StrictModel):
+    """Sections of a forecasting experiment; a section left out takes its defaults."""
+
+    description: str = ""
+    ingest: IngestConfig
+    preprocess: PreprocessConfig = Field(default_factory=PreprocessConfig)
+    train: TrainConfig
+    evaluate: EvaluateConfig = Field(default_factory=EvaluateConfig)
+    explain: ExplainConfig = Field(default_factory=ExplainConfig)
+    register: RegisterConfig
+    device: str = "auto"
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class PipelineSpec:
+    """A pipeline users can name: the model of its experiments and the experiment it runs by default."""
+
+    experiment: type[StrictModel]
+    default_config: str
+
+
+PIPELINES = {"forecasting": PipelineSpec(ForecastingExperiment, "lstm_1m")}
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A checked experiment: the compiled pipeline and the arguments it runs with."""
+
+    pipeline: str
+    compiled: Path
+    arguments: dict[str, Any]
+
+
+def resolve(
+    name: str, config: str | None = None, overrides: list[str] | None = None, horizon: str | None = None
+) -> Experiment:
+    """Find a pipeline and an experiment by name or path, apply overrides, and check everything.
+
+    Args:
+        name: a pipeline of :data:`PIPELINES`.
+        config: name of a file in ``pipelines/configs`` or a path to one; the pipeline's default when None.
+        overrides: ``section.key=value`` assignments.
+        horizon: shorthand for ``preprocess.horizon``.
+
+    Raises:
+        InputError: unknown names, or every problem of the config at once.
+    """
+    spec = PIPELINES.get(name)
+    if spec is None:
+        raise InputError(unknown("pipeline", name, list(PIPELINES)))
+    source = read_yaml(_config_path(config or spec.default_config))
+    assignments = [*(overrides or []), *([f"preprocess.horizon={horizon}"] if horizon else [])]
+    source = override(source, assignments)
+    _inline_catalog(source)
+    return Experiment(name, COMPILED / f"{name}.yaml", arguments(validate(spec.experiment, source)))
+
+
+def arguments(experiment: StrictModel) -> dict[str, Any]:
+    """The pipeline's parameters: one struct a section, in full, so that a stored run says what it ran with."""
+    values = experiment.model_dump(mode="json")
+    values.pop("description", None)
+    return values
+
+
+def config_names() -> list[str]:
+    return sorted(path.stem for path in CONFIGS.glob("*.yaml"))
+
+
+def unknown(what: str, got: str, valid: list[str]) -> str:
+    """``unknown pipeline 'forcasting': did you mean forecasting? Known: …``"""
+    near = difflib.get_close_matches(got, valid, n=1)
+    hint = f"did you mean {near[0]}? " if near else ""
+    return f"unknown {what} {got!r}: {hint}Known: {', '.join(valid)}"
+
+
+def _config_path(config: str) -> Path:
+    if config.endswith((".yaml", ".yml")):
+        return Path(config)
+    path = CONFIGS / f"{config}.yaml"
+    if not path.is_file():
+        raise InputError(f"{unknown('config', config, config_names())}, or a path that ends in .yaml")
+    return path
+
+
+def _inline_catalog(source: ConfigSource) -> None:
+    """Put the columns of a catalog file into the config, so that the run carries them wherever it goes."""
+    ingest = source.data.get("ingest")
+    if isinstance(ingest, dict) and isinstance(ingest.get("catalog"), str):
+        path = ingest["catalog"]
+        if path.startswith("sample:"):
+            path = str(HERE / "sample_data" / path.removeprefix("sample:"))
+        ingest["catalog"] = Schema.from_yaml(path).model_dump(mode="json")

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
 from components.evaluate.config import EvaluateConfig
 from components.explain.config import ExplainConfig
 from components.ingest.config import IngestConfig
 from components.preprocess.config import PreprocessConfig
 from components.register.config import RegisterConfig
-from pydantic import Field
-
 from components.shared.config import ConfigSource, StrictModel, override, read_yaml, validate
 from components.shared.errors import InputError
 from components.shared.schema import Schema

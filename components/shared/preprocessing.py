@@ -36,6 +36,10 @@ class FeatureScaling(StrictModel):
     center: float
     scale: float = Field(gt=0)
 
+    def apply(self, filled: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Scaled values of raw ones that were filled forward, NaN before the first known one, any shape."""
+        return np.asarray((np.where(np.isnan(filled), self.fill, filled) - self.center) / self.scale)
+
 
 class TargetScaling(StrictModel):
     """The label ``z = (f(y[t+h], y[t]) - center) / scale``, where ``f`` is level, difference or log-return."""
@@ -92,6 +96,10 @@ class Preprocessing(StrictModel):
     source_digest: str
     selection: dict[str, float] = Field(default_factory=dict)
     """Mutual information (nats) of each candidate feature with the label on train rows; empty if none was computed."""
+    constant: tuple[str, ...] = ()
+    """Features that do not vary on the train rows; their scale is 1."""
+    dropped: dict[str, str] = Field(default_factory=dict)
+    """Columns of the table that are no feature, and why."""
 
     @classmethod
     def read(cls, path: str | Path) -> Self:
@@ -130,9 +138,7 @@ class Preprocessing(StrictModel):
         rows = len(columns[self.feature_names[0]])
         out = np.empty((rows, len(self.features)), dtype=np.float32)
         for position, feature in enumerate(self.features):
-            values = forward_fill(np.asarray(columns[feature.name], dtype=np.float64))
-            np.copyto(values, feature.fill, where=np.isnan(values))
-            out[:, position] = (values - feature.center) / feature.scale
+            out[:, position] = feature.apply(forward_fill(np.asarray(columns[feature.name], dtype=np.float64)))
         return out
 
 

@@ -1,0 +1,53 @@
+.DEFAULT_GOAL := help
+# The first interpreter that is really there and is 3.11 or 3.12.
+FIND_PYTHON = for p in python3.12 python3.11 python3 python; do $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' 2>/dev/null && { echo $$p; break; }; done
+PYTHON ?= $(shell $(FIND_PYTHON))
+BIN := .venv/bin
+
+PIPELINE ?= forecasting
+CONFIG ?= lstm_1m
+ARGS ?=
+
+.PHONY: help setup setup-dev run test test-slow lint compile-pipeline lock bench clean
+
+help: ## Show this help
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
+
+setup: ## Create .venv and install the platform's lock (Metal on Apple silicon)
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is needed and none was found; install one, or: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)"; exit 2; }
+	@$(PYTHON) requirements/install.py runtime
+
+setup-dev:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is needed and none was found; install one, or: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)"; exit 2; }
+	@$(PYTHON) requirements/install.py dev
+
+run: setup ## Set up, then run a pipeline here (PIPELINE=forecasting CONFIG=lstm_1m ARGS='--set train.epochs=3')
+	@echo "Running pipeline $(PIPELINE) with config $(CONFIG) in one process on this machine"
+	@$(BIN)/python -m local_runner run $(PIPELINE) --config $(CONFIG) $(ARGS)
+
+test: setup-dev ## Set up, then run the tests, without the slow ones
+	@echo "Running the tests (the slow ones are in: make test-slow)"
+	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+test-slow: setup-dev ## Set up, then run the slow tests only
+	@$(BIN)/python -m pytest -m slow $(ARGS)
+
+lint: setup-dev ## Format check, lint, types, import rules, freshness of compiled pipelines
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m pipelines compile --check
+
+compile-pipeline: setup ## Write pipelines/compiled/*.yaml
+	@$(BIN)/python -m pipelines compile
+
+lock: setup-dev ## Resolve every lock in requirements/ (ARGS=--upgrade for the newest versions, --check to verify)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python requirements/lock.py $(ARGS)
+
+bench: setup-dev ## Run every benchmark (ARGS=--json for one line a figure)
+	@for b in benchmarks/[a-z]*.py; do echo "== $$b"; $(BIN)/python $$b $(ARGS) || exit 1; done
+
+clean: ## Remove caches and build output (never .venv, never runs/)
+	@rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@find . -path ./.venv -prune -o -name __pycache__ -type d -exec rm -rf {} +

@@ -1,0 +1,60 @@
+"""Compile a graph to the one file that runs everywhere, byte for byte the same each time."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from components.shared import files, images
+from components.shared.errors import InputError
+from pipelines import experiments
+
+
+def compile_pipeline(name: str, target: Path, *, image_names: Mapping[str, str] | None = None) -> Path:
+    """Compile a pipeline, with its default experiment as default arguments.
+
+    Args:
+        name: a pipeline of :data:`pipelines.experiments.PIPELINES`; its graph is ``pipelines/<name>.py``.
+        target: YAML file to write; it appears whole.
+        image_names: what to put in place of the symbolic images of :mod:`components.shared.images`.
+
+    Raises:
+        InputError: the name is unknown, or the default experiment is not valid.
+    """
+    from kfp import compiler
+
+    experiment = experiments.resolve(name)
+    graph = getattr(importlib.import_module(f"pipelines.{name}"), name)
+    with tempfile.TemporaryDirectory() as scratch, contextlib.redirect_stdout(io.StringIO()):
+        draft = Path(scratch) / f"{name}.yaml"
+        compiler.Compiler().compile(graph, str(draft), pipeline_parameters=experiment.arguments)
+        text = _with_images(draft.read_text(encoding="utf-8"), image_names or {})
+    with files.new_file(target) as scratch_file:
+        scratch_file.write_text(text, encoding="utf-8")
+    return target
+
+
+def _with_images(text: str, image_names: Mapping[str, str]) -> str:
+    unknown = set(image_names) - {images.BASE, images.SUITE}
+    if unknown:
+        valid = f"{images.BASE}, {images.SUITE}"
+        raise InputError([experiments.unknown("image", name, [valid]) for name in sorted(unknown)])
+    for symbol, image in image_names.items():
+        text = text.replace(f"image: {symbol}\n", f"image: {image}\n")
+    return text
+
+
+def stale(names: list[str] | None = None) -> list[str]:
+    """Names of the pipelines whose compiled file differs from what compiling gives now."""
+    out = []
+    with tempfile.TemporaryDirectory() as scratch:
+        for name in names or list(experiments.PIPELINES):
+            fresh = compile_pipeline(name, Path(scratch) / f"{name}.yaml")
+            golden = experiments.COMPILED / f"{name}.yaml"
+            if not golden.is_file() or golden.read_bytes() != fresh.read_bytes():
+                out.append(name)
+    return out

@@ -39,10 +39,10 @@ def compile_pipeline(name: str, target: Path, *, image_names: Mapping[str, str] 
 
 
 def _with_images(text: str, image_names: Mapping[str, str]) -> str:
-    unknown = set(image_names) - {images.BASE, images.SUITE}
+    valid = [images.BASE, images.SUITE]
+    unknown = sorted(set(image_names) - set(valid))
     if unknown:
-        valid = f"{images.BASE}, {images.SUITE}"
-        raise InputError([experiments.unknown("image", name, [valid]) for name in sorted(unknown)])
+        raise InputError([experiments.unknown("image", name, valid) for name in unknown])
     for symbol, image in image_names.items():
         text = text.replace(f"image: {symbol}\n", f"image: {image}\n")
     return text

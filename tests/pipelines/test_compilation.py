@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from components.shared.errors import InputError
+from pipelines import compilation, experiments
+
+
+def test_compiling_twice_gives_identical_bytes_under_any_hash_seed(tmp_path: Path) -> None:
+    written = []
+    for seed in ("1", "2"):
+        out = tmp_path / seed
+        command = [sys.executable, "-m", "pipelines", "compile", "--out", str(out)]
+        subprocess.run(command, check=True, env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True)
+        written.append({path.name: path.read_bytes() for path in out.iterdir()})
+    assert written[0] == written[1]
+    assert set(written[0]) == {f"{name}.yaml" for name in experiments.PIPELINES}
+
+
+def test_the_compiled_file_runs_each_stage_by_kfps_executor(tmp_path: Path) -> None:
+    spec = yaml.safe_load(compilation.compile_pipeline("forecasting", tmp_path / "f.yaml").read_text())
+    containers = {name: executor["container"] for name, executor in spec["deploymentSpec"]["executors"].items()}
+    assert len(containers) == 6
+    for name, container in containers.items():
+        assert container["image"] == "tandem-suite"
+        assert container["command"][:3] == ["python3", "-m", "kfp.dsl.executor_main"]
+        assert name.removeprefix("exec-") in container["command"]
+
+
+def test_a_compiled_file_carries_its_default_experiment(tmp_path: Path) -> None:
+    spec = yaml.safe_load(compilation.compile_pipeline("forecasting", tmp_path / "f.yaml").read_text())
+    parameters = spec["root"]["inputDefinitions"]["parameters"]
+    assert parameters["train"]["defaultValue"]["model"]["kind"] == "lstm"
+
+
+def test_images_are_chosen_when_compiling(tmp_path: Path) -> None:
+    image = "registry.example/tandem@sha256:" + "0" * 64
+    text = compilation.compile_pipeline(
+        "forecasting", tmp_path / "f.yaml", image_names={"tandem-suite": image}
+    ).read_text()
+    assert text.count(image) == 6
+    assert "image: tandem-suite" not in text
+
+
+def test_an_unknown_image_symbol_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="unknown image 'tandem-siute': did you mean"):
+        compilation.compile_pipeline("forecasting", tmp_path / "f.yaml", image_names={"tandem-siute": "x"})
+    assert not (tmp_path / "f.yaml").exists()
+
+
+def test_the_golden_files_are_fresh() -> None:
+    assert compilation.stale() == []
+
+
+def test_a_stale_golden_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(experiments, "COMPILED", tmp_path)
+    assert compilation.stale() == list(experiments.PIPELINES)

@@ -1,0 +1,336 @@
+"""The run store: one SQLite file (WAL) of records beside one folder a run.
+
+``<root>/store.sqlite`` holds run and task records; ``<root>/<run id>/`` holds the compiled file and each task's folder.
+Several processes may use one store at once. A run belongs to the process that holds the lock on its folder; a run that
+says "running" without a holder was interrupted, and reads so.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import fcntl
+import json
+import os
+import secrets
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from local_runner.errors import StoreError, UsageError, nearest
+from local_runner.records import ArtifactRecord, Artifacts, RunRecord, State, TaskKind, TaskRecord
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS runs (
+  id TEXT PRIMARY KEY, pipeline TEXT NOT NULL, state TEXT NOT NULL, created REAL NOT NULL, record TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS tasks (
+  run_id TEXT NOT NULL, path TEXT NOT NULL, position INTEGER NOT NULL, state TEXT NOT NULL, cache_key TEXT NOT NULL,
+  finished REAL, record TEXT NOT NULL, PRIMARY KEY (run_id, path)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS tasks_by_cache_key ON tasks (cache_key) WHERE cache_key != '';
+CREATE TABLE IF NOT EXISTS links (
+  run_id TEXT NOT NULL, path TEXT NOT NULL, direction TEXT NOT NULL, name TEXT NOT NULL, uri TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS links_by_uri ON links (uri);
+CREATE INDEX IF NOT EXISTS links_by_task ON links (run_id, path);
+"""
+_VERSION = 1
+
+
+class Store:
+    """Read and write records. Open one a process (SQLite connections do not cross processes or threads)."""
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root).absolute()
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            self._db = _connect(self.root / "store.sqlite")
+        except OSError as error:
+            raise StoreError(f"cannot use {self.root} as a run store: {error}") from error
+        self._locks: dict[str, int] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give back every lock and the connection."""
+        for run_id in list(self._locks):
+            self.release(run_id)
+        self._db.close()
+
+    # -- reading ---------------------------------------------------------------------------------------------------
+
+    def runs(self, *, pipeline: str = "", state: State | None = None, limit: int | None = None) -> list[RunRecord]:
+        """Runs, newest first."""
+        rows = self._db.execute(
+            "SELECT id, record FROM runs WHERE (? = '' OR pipeline = ?) ORDER BY created DESC, id DESC",
+            (pipeline, pipeline),
+        )
+        found = (self._current(run_from_json(record, self.root / run_id)) for run_id, record in rows)
+        wanted = [run for run in found if state is None or run.state == state]
+        return wanted[:limit]
+
+    def run(self, name: str) -> RunRecord:
+        """One run by its id, by a unique beginning or end of it, or ``latest``.
+
+        Raises:
+            UsageError: no run, or more than one, answers to that name.
+        """
+        if name == "latest":
+            newest = self._db.execute("SELECT id FROM runs ORDER BY created DESC, id DESC LIMIT 1").fetchone()
+            if newest is None:
+                raise UsageError(f"{self.root} holds no run yet")
+            name = newest[0]
+        row = self._db.execute("SELECT id, record FROM runs WHERE id = ?", (name,)).fetchone()
+        if row is None:
+            ids = [found[0] for found in self._db.execute("SELECT id FROM runs")]
+            matches = [run_id for run_id in ids if run_id.startswith(name) or run_id.endswith(name)]
+            if len(matches) != 1:
+                raise UsageError(_no_such_run(name, matches, ids, self.root))
+            row = self._db.execute("SELECT id, record FROM runs WHERE id = ?", (matches[0],)).fetchone()
+        return self._current(run_from_json(row[1], self.root / row[0]))
+
+    def tasks(self, run_id: str) -> list[TaskRecord]:
+        """All task records of a run in the order they first started."""
+        rows = self._db.execute("SELECT record FROM tasks WHERE run_id = ? ORDER BY position, path", (run_id,))
+        interrupted = not self.is_held(run_id)
+        return [
+            _interrupted(task_from_json(row[0], self.root)) if interrupted else task_from_json(row[0], self.root)
+            for row in rows
+        ]
+
+    def task(self, run_id: str, path: str) -> TaskRecord | None:
+        """One task record, None when it never started."""
+        row = self._db.execute("SELECT record FROM tasks WHERE run_id = ? AND path = ?", (run_id, path)).fetchone()
+        return None if row is None else task_from_json(row[0], self.root)
+
+    def reusable(self, cache_key: str) -> Iterator[TaskRecord]:
+        """Successful tasks of any run with this cache key, newest first."""
+        rows = self._db.execute(
+            "SELECT record FROM tasks WHERE cache_key = ? AND state = ? ORDER BY finished DESC",
+            (cache_key, State.SUCCEEDED.value),
+        ).fetchall()
+        for (record,) in rows:
+            yield task_from_json(record, self.root)
+
+    def producers(self, uri: str) -> list[tuple[str, str, str]]:
+        """(run, task, output name) of every task that wrote or took over the artifact at ``uri``."""
+        return self._linked(uri, "out")
+
+    def consumers(self, uri: str) -> list[tuple[str, str, str]]:
+        """(run, task, input name) of every task that read the artifact at ``uri``."""
+        return self._linked(uri, "in")
+
+    def _linked(self, uri: str, direction: str) -> list[tuple[str, str, str]]:
+        rows = self._db.execute(
+            "SELECT run_id, path, name FROM links WHERE uri = ? AND direction = ? ORDER BY run_id, path",
+            (uri, direction),
+        )
+        return [(run_id, path, name) for run_id, path, name in rows]
+
+    def _current(self, run: RunRecord) -> RunRecord:
+        """A run that says "running" but has no holder was interrupted."""
+        if run.state == State.RUNNING and not self.is_held(run.id):
+            return dataclasses.replace(run, state=State.INTERRUPTED)
+        return run
+
+    # -- writing ---------------------------------------------------------------------------------------------------
+
+    def new_run(self, pipeline: str, spec: str, arguments: Mapping[str, Any], options: Mapping[str, Any]) -> RunRecord:
+        """Make a run folder, write the compiled text into it, take its lock and record it as running."""
+        run_id, folder = self._new_folder(pipeline)
+        (folder / "tasks").mkdir()
+        (folder / "pipeline.yaml").write_text(spec, encoding="utf-8")
+        self.hold(run_id)
+        run = RunRecord(run_id, pipeline, State.RUNNING, folder, time.time(), None, dict(arguments), dict(options))
+        self.save_run(run)
+        return run
+
+    def _new_folder(self, pipeline: str) -> tuple[str, Path]:
+        stamp = time.strftime("%Y%m%d-%H%M%S")
+        for _ in range(100):
+            run_id = f"{stamp}-{pipeline[:40]}-{secrets.token_hex(2)}"
+            folder = self.root / run_id
+            try:
+                folder.mkdir()
+            except FileExistsError:
+                continue  # two runs in one second drew the same suffix
+            except OSError as error:
+                raise StoreError(f"cannot make a run folder in {self.root}: {error}") from error
+            return run_id, folder
+        raise StoreError(f"cannot find a free run id in {self.root}")
+
+    def save_run(self, run: RunRecord) -> None:
+        """Insert or replace a run record."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?)",
+            (run.id, run.pipeline, run.state.value, run.created, run_to_json(run)),
+        )
+
+    def save_task(self, task: TaskRecord) -> None:
+        """Insert or replace a task record and its artifact links, in one transaction."""
+        with _transaction(self._db):
+            self._db.execute(
+                "INSERT INTO tasks VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run_id, path) DO UPDATE SET"
+                " state=excluded.state, cache_key=excluded.cache_key, finished=excluded.finished,"
+                " record=excluded.record",
+                (
+                    task.run_id,
+                    task.path,
+                    time.time_ns(),
+                    task.state.value,
+                    task.cache_key,
+                    task.finished,
+                    task_to_json(task, self.root),
+                ),
+            )
+            if task.state.finished:
+                self._db.execute("DELETE FROM links WHERE run_id = ? AND path = ?", (task.run_id, task.path))
+                self._db.executemany("INSERT INTO links VALUES (?, ?, ?, ?, ?)", _links(task))
+
+    def forget_task(self, run_id: str, path: str) -> None:
+        """Remove a task's record, and those of the tasks inside it, so that a resume runs them again."""
+        inside = path.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "/%"
+        for table in ("tasks", "links"):
+            self._db.execute(
+                f"DELETE FROM {table} WHERE run_id = ? AND (path = ? OR path LIKE ? ESCAPE '\\')",
+                (run_id, path, inside),
+            )
+
+    def forget_run(self, run_id: str) -> None:
+        """Remove a run's records; its folder is left to the caller."""
+        with _transaction(self._db):
+            self._db.execute("DELETE FROM runs WHERE id = ?", (run_id,))
+            self._db.execute("DELETE FROM tasks WHERE run_id = ?", (run_id,))
+            self._db.execute("DELETE FROM links WHERE run_id = ?", (run_id,))
+
+    # -- locks -----------------------------------------------------------------------------------------------------
+
+    def hold(self, run_id: str) -> None:
+        """Take the run for this process; the kernel gives the lock back when the process ends, however it ends.
+
+        Raises:
+            StoreError: another process is running it now.
+        """
+        descriptor = os.open(self.root / run_id / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(descriptor)
+            raise StoreError(f"run {run_id} is being run by another process") from error
+        self._locks[run_id] = descriptor
+
+    def release(self, run_id: str) -> None:
+        """Give the run back."""
+        os.close(self._locks.pop(run_id))
+
+    def is_held(self, run_id: str) -> bool:
+        """Whether some process (this one included) is running it now."""
+        if run_id in self._locks:
+            return True
+        try:
+            descriptor = os.open(self.root / run_id / ".lock", os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
+
+
+class _transaction:  # noqa: N801  (reads as a statement: with _transaction(db))
+    """BEGIN IMMEDIATE … COMMIT, or ROLLBACK; cheaper and stricter than sqlite3's own context manager."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self.db = db
+
+    def __enter__(self) -> None:
+        self.db.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self.db.execute("COMMIT" if kind is None else "ROLLBACK")
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    """Open, or make, the database; a file that is no longer a database is reported, never overwritten."""
+    db = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
+    try:
+        db.execute("PRAGMA busy_timeout = 60000")
+        if db.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+            db.execute("PRAGMA journal_mode = WAL")
+        # NORMAL: a power cut may lose the last records (those tasks run again) but never tears the file.
+        db.execute("PRAGMA synchronous = NORMAL")
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        if version > _VERSION:
+            raise StoreError(f"{path} was written by a newer version (store version {version}, this one {_VERSION})")
+        if version < _VERSION:
+            db.executescript(_SCHEMA)
+            db.execute(f"PRAGMA user_version = {_VERSION}")
+    except sqlite3.DatabaseError as error:
+        db.close()
+        raise StoreError(f"{path} cannot be read ({error})") from error
+    return db
+
+
+def _no_such_run(name: str, matches: list[str], ids: list[str], root: Path) -> str:
+    if matches:
+        return f"{name!r} fits {len(matches)} runs: {', '.join(sorted(matches)[:5])}"
+    return f"no run {name!r} in {root}. {nearest(name, sorted(ids)[-10:])}"
+
+
+def _interrupted(task: TaskRecord) -> TaskRecord:
+    return dataclasses.replace(task, state=State.INTERRUPTED) if task.state == State.RUNNING else task
+
+
+def _links(task: TaskRecord) -> Iterator[tuple[str, str, str, str, str]]:
+    for direction, artifacts in (("in", task.inputs), ("out", task.artifacts)):
+        for name, found in artifacts.items():
+            for artifact in found:
+                yield task.run_id, task.path, direction, name, artifact.uri
+
+
+# -- records as JSON ---------------------------------------------------------------------------------------------------
+# Folders are not stored: they follow from root and ids, so that a store can be moved.
+
+
+def run_to_json(run: RunRecord) -> str:
+    """A run record as JSON text."""
+    values = dict(vars(run), artifacts=_artifacts_to_plain(run.artifacts))
+    del values["folder"]
+    return json.dumps(values)
+
+
+def run_from_json(text: str, folder: Path) -> RunRecord:
+    """The inverse of :func:`run_to_json`."""
+    values = json.loads(text)
+    values["artifacts"] = _artifacts_from_plain(values["artifacts"])
+    return RunRecord(**{**values, "state": State(values["state"]), "folder": folder})
+
+
+def task_to_json(task: TaskRecord, root: Path) -> str:
+    """A task record as JSON text; its folder relative to the store."""
+    values = dict(vars(task), inputs=_artifacts_to_plain(task.inputs), artifacts=_artifacts_to_plain(task.artifacts))
+    values["folder"] = str(task.folder).removeprefix(f"{root}{os.sep}")
+    return json.dumps(values)
+
+
+def task_from_json(text: str, root: Path) -> TaskRecord:
+    """The inverse of :func:`task_to_json`."""
+    values = json.loads(text)
+    for key in ("inputs", "artifacts"):
+        values[key] = _artifacts_from_plain(values[key])
+    typed = {"state": State(values["state"]), "kind": TaskKind(values["kind"]), "folder": root / values["folder"]}
+    return TaskRecord(**{**values, **typed})
+
+
+def _artifacts_to_plain(artifacts: Artifacts) -> dict[str, list[dict[str, Any]]]:
+    return {name: [dict(vars(artifact)) for artifact in found] for name, found in artifacts.items()}
+
+
+def _artifacts_from_plain(plain: Mapping[str, list[dict[str, Any]]]) -> Artifacts:
+    return {name: tuple(ArtifactRecord(**values) for values in found) for name, found in plain.items()}

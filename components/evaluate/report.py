@@ -1,0 +1,150 @@
+"""The page of an evaluation: verdict, table, forecast against truth, and when the model was the better one."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from components.evaluate.baselines import PHRASES
+from components.evaluate.metrics import IN_TARGET_UNITS, LABELS, PERCENT
+from components.evaluate.scorecard import Scorecard
+from components.shared.report import Page, new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+TRUTH, MODEL, BASELINE = "#1c2733", "#1769c4", "#d9822b"
+MOST_POINTS = 2_000
+"""A line of more points draws the same picture at this size and makes the page slow to open."""
+
+
+def build_page(card: Scorecard) -> Page:
+    """Lay out the report of one scorecard."""
+    target, best = card.preprocessing.target.name, PHRASES[card.verdict.best_baseline]
+    page = Page(f"{card.model}: {target}, {card.preprocessing.horizon_name} ahead")
+    page.text(card.verdict.sentence + ".", kind="lead")
+    page.text(_scope(card), kind="note")
+    page.heading("Metrics on the hold-out")
+    page.table(_header(), metric_rows(card), strong=[readable(card.model)])
+    page.text(_legend(card), kind="note")
+    for name, reason in card.absent.items():
+        page.text(f"{readable(name)} is absent: {reason}.", kind="note")
+    page.heading("Forecast against truth")
+    page.figure(
+        plot_forecasts(card),
+        f"What came true on each day, and what {card.model} and {best} had forecast for it "
+        f"{card.preprocessing.horizon} rows before.",
+    )
+    page.heading(f"When {card.model} was closer than {best}")
+    page.figure(
+        plot_advantage(card),
+        f"Absolute error of {best} minus that of {card.model}, averaged over the forecasts so far: "
+        f"above zero {card.model} has been closer.",
+    )
+    return page
+
+
+def readable(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _scope(card: Scorecard) -> str:
+    first, last = card.dates
+    windows, horizon = len(card.holdout.rows), card.preprocessing.horizon
+    scope = f"{windows:,} forecasts made from {first} to {last}, each {horizon} rows ahead."
+    if horizon > 1 and windows > horizon:
+        scope += f" Neighbouring forecasts overlap; independent ones among them: about {windows // horizon}."
+    return scope
+
+
+def _header() -> list[str]:
+    return ["forecaster", *(f"{label} %" if name in PERCENT else label for name, label in LABELS.items())]
+
+
+def metric_rows(card: Scorecard) -> dict[str, list[str | None]]:
+    """Table cells by forecaster, the same number of decimals down a column; absent baselines have none."""
+    columns = {
+        metric: _column({name: scores[metric] for name, scores in card.table.items()}, metric) for metric in LABELS
+    }
+    names = [*card.table, *card.absent]
+    return {readable(name): [columns[metric].get(name) for metric in LABELS] for name in names}
+
+
+def _column(values: dict[str, float | None], metric: str) -> dict[str, str]:
+    known = {name: value for name, value in values.items() if value is not None}
+    sizes = [abs(value) for value in known.values() if value]
+    decimals = 2 if metric in PERCENT else 3
+    if metric in IN_TARGET_UNITS and sizes:
+        # Units may be dollars or millionths: four significant digits for the smallest number of the column.
+        decimals = min(8, max(0, 3 - math.floor(math.log10(min(sizes)))))
+    return {name: f"{value:,.{decimals}f}" for name, value in known.items()}
+
+
+def _legend(card: Scorecard) -> str:
+    unit = f", MAE and RMSE in {card.preprocessing.target.unit}" if card.preprocessing.target.unit else ""
+    return (
+        f"All forecasters are scored on the same windows{unit}. {LABELS[card.verdict.metric]} decides. "
+        "MASE below 1: closer than the random walk was on train rows. "
+        "R² below 0: worse than a constant at the hold-out's mean. "
+        "Direction: share of forecasts on the right side of the last known value; a forecaster of no change has none."
+    )
+
+
+def plot_forecasts(card: Scorecard) -> Figure:
+    """Truth, model and best baseline by the day they are about."""
+    best = card.verdict.best_baseline
+    figure = new_figure(width=9.6, height=3.8)
+    axes = figure.add_subplot()
+    picked = _evenly(len(card.holdout.rows))
+    days = card.holdout.truth_times[picked]
+    axes.plot(days, card.forecasts[best][picked], color=BASELINE, linewidth=1.0, label=readable(best))
+    axes.plot(days, card.forecasts[card.model][picked], color=MODEL, linewidth=1.3, label=card.model)
+    axes.plot(days, card.holdout.truth[picked], color=TRUTH, linewidth=1.3, label="truth")
+    axes.set_ylabel(_with_unit(card.preprocessing.target.name, card))
+    handles, labels = axes.get_legend_handles_labels()
+    axes.legend(handles[::-1], labels[::-1], frameon=False, ncols=3, loc="lower left", bbox_to_anchor=(0, 1))
+    _style(axes)
+    return figure
+
+
+def plot_advantage(card: Scorecard) -> Figure:
+    """Running mean of how much closer the model was than the best baseline."""
+    truth = card.holdout.truth
+    gain = np.abs(card.forecasts[card.verdict.best_baseline] - truth) - np.abs(card.forecasts[card.model] - truth)
+    running = gain.cumsum() / np.arange(1, len(gain) + 1)
+    figure = new_figure(width=9.6, height=2.4)
+    axes = figure.add_subplot()
+    picked = _evenly(len(gain))
+    days, line = card.holdout.truth_times[picked], running[picked]
+    axes.axhline(0, color="#5b6775", linewidth=0.8)
+    axes.plot(days, line, color=MODEL, linewidth=1.3)
+    axes.fill_between(days, line, 0, where=line >= 0, color=MODEL, alpha=0.15, linewidth=0, interpolate=True)
+    axes.fill_between(days, line, 0, where=line <= 0, color=BASELINE, alpha=0.2, linewidth=0, interpolate=True)
+    axes.set_ylabel(_with_unit("closer by", card))
+    _style(axes)
+    return figure
+
+
+def _with_unit(words: str, card: Scorecard) -> str:
+    unit = card.preprocessing.target.unit
+    return f"{words}, {unit}" if unit else words
+
+
+def _evenly(points: int) -> Any:
+    """Indices of at most ``MOST_POINTS`` evenly spaced points, the last one among them."""
+    return np.unique(np.linspace(0, points - 1, min(points, MOST_POINTS)).round().astype(np.int64))
+
+
+def _style(axes: Axes) -> None:
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    locator = AutoDateLocator()
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", color="#e3e8ee", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.margins(x=0.01)

@@ -1,0 +1,105 @@
+"""Everything evaluation found, on the same rows for every forecaster; and how it is written down."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from components.evaluate.holdout import Holdout
+from components.evaluate.verdict import Scores, Verdict
+from components.shared.artifacts import Table, write_table
+from components.shared.files import new_folder, write_json
+from components.shared.preprocessing import Preprocessing
+from components.shared.schema import Column, Role, Schema
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Scorecard:
+    """One model scored beside its baselines.
+
+    ``forecasts`` of shape (windows,) in target units and ``table`` have the same forecasters, the model first;
+    ``absent`` gives the reason of each baseline that could not be computed.
+    """
+
+    model: str
+    preprocessing: Preprocessing
+    holdout: Holdout
+    forecasts: Mapping[str, NDArray[np.float64]]
+    table: Mapping[str, Scores]
+    absent: Mapping[str, str]
+    verdict: Verdict
+
+    @property
+    def dates(self) -> tuple[str, str]:
+        """First and last day on which a forecast is made."""
+        first, last = self.holdout.origin_times[[0, -1]].astype("datetime64[D]")
+        return str(first), str(last)
+
+    def numbers(self) -> dict[str, float]:
+        """``<forecaster>/<metric>`` of every number that is defined."""
+        return {
+            f"{forecaster}/{metric}": value
+            for forecaster, scores in self.table.items()
+            for metric, value in scores.items()
+            if value is not None
+        }
+
+    def write_metrics(self, path: str | Path) -> None:
+        """Write the folder that holds ``metrics.json``; an undefined number is null."""
+        first, last = self.dates
+        content = {
+            "version": VERSION,
+            "model": self.model,
+            "target": self.preprocessing.target.name,
+            "unit": self.preprocessing.target.unit,
+            "horizon": self.preprocessing.horizon,
+            "horizon_name": self.preprocessing.horizon_name,
+            "windows": len(self.holdout.rows),
+            "first_date": first,
+            "last_date": last,
+            "table": {forecaster: dict(scores) for forecaster, scores in self.table.items()},
+            "absent": dict(self.absent),
+            "verdict": asdict(self.verdict),
+        }
+        with new_folder(path) as scratch:
+            write_json(scratch / "metrics.json", content)
+
+    def write_forecasts(self, path: str | Path) -> Table:
+        """Write the table artifact with a row a test window and a column a forecaster."""
+        import pyarrow as pa
+
+        schema = self._forecast_schema()
+        columns = [
+            self.holdout.origin_times,
+            self.holdout.rows,
+            self.holdout.truth_times,
+            self.holdout.origin_values,
+            self.holdout.truth,
+            *self.forecasts.values(),
+        ]
+        arrays = [pa.array(values, type=field.type) for values, field in zip(columns, schema.arrow(), strict=True)]
+        return write_table(path, schema, [pa.RecordBatch.from_arrays(arrays, schema=schema.arrow())])
+
+    def _forecast_schema(self) -> Schema:
+        unit, target = self.preprocessing.target.unit, self.preprocessing.target.name
+        ahead = f"{self.preprocessing.horizon} rows after the origin"
+        described = [
+            Column(name="origin", dtype="timestamp", role=Role.TIME, description="when the forecast is made"),
+            Column(name="row", dtype="int64", description="row of the origin in the prepared arrays"),
+            Column(name="truth_time", dtype="timestamp", description=ahead),
+            Column(name="origin_value", dtype="float64", unit=unit, description=f"{target} at the origin"),
+            Column(name="truth", dtype="float64", role=Role.TARGET, unit=unit, description=f"{target} {ahead}"),
+        ]
+        forecasters = [
+            Column(name=name, dtype="float64", unit=unit, description=f"forecast of truth by {name}")
+            for name in self.forecasts
+        ]
+        return Schema(columns=(*described, *forecasters))

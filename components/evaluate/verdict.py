@@ -1,0 +1,72 @@
+"""One sentence on whether a model is worth having: does it beat the best baseline?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from components.evaluate.baselines import PHRASES
+from components.evaluate.metrics import IN_TARGET_UNITS, LABELS, PERCENT
+from components.shared.errors import InputError
+
+Scores = Mapping[str, "float | None"]
+
+_MOST_DECIMALS = 12
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A model against the best baseline by one metric, lower is better."""
+
+    metric: str
+    model: float
+    best_baseline: str
+    best_baseline_value: float
+    beats: bool
+    sentence: str
+
+
+def compare(table: Mapping[str, Scores], *, model: str, metric: str, unit: str) -> Verdict:
+    """Compare a model with the best of the baselines; a draw does not beat.
+
+    Args:
+        table: metrics by forecaster, the model among them.
+        model: the model's name in ``table``; all others are baselines, at least one.
+        metric: the deciding metric.
+        unit: unit of the target, for the sentence.
+
+    Raises:
+        InputError: the deciding metric is undefined for a forecaster on this hold-out.
+    """
+    undefined = [name for name, scores in table.items() if scores[metric] is None]
+    if undefined:
+        raise InputError(
+            f"{LABELS[metric]} decides, but is undefined on this hold-out for {', '.join(undefined)}; "
+            "choose another with --set evaluate.metric=rmse"
+        )
+    values = {name: float(scores[metric] or 0.0) for name, scores in table.items()}
+    mine = values.pop(model)
+    best = min(values, key=values.__getitem__)
+    beats = mine < values[best]
+    ours, theirs = _distinct(mine, values[best])
+    sentence = (
+        f"{model} {'beats' if beats else 'does not beat'} {PHRASES[best]}: "
+        f"{LABELS[metric]} {ours} against {theirs}{_unit_suffix(metric, unit)}"
+    )
+    return Verdict(metric, mine, best, values[best], beats, sentence)
+
+
+def _distinct(first: float, second: float) -> tuple[str, str]:
+    """Both numbers with three significant digits, or as many more as it takes to tell them apart."""
+    largest = max(abs(first), abs(second))
+    decimals = max(0, 2 - math.floor(math.log10(largest))) if largest else 0
+    while f"{first:.{decimals}f}" == f"{second:.{decimals}f}" and first != second and decimals < _MOST_DECIMALS:
+        decimals += 1
+    return f"{first:,.{decimals}f}", f"{second:,.{decimals}f}"
+
+
+def _unit_suffix(metric: str, unit: str) -> str:
+    if metric in PERCENT:
+        return " %"
+    return f" {unit}" if metric in IN_TARGET_UNITS and unit else ""

@@ -1,0 +1,103 @@
+"""Preprocess a table: split by time, fit on train rows, select features, lay windows over one array.
+
+Read :func:`run` and you know what preprocessing is. Fitted values use feature rows up to the last train origin, and
+targets up to the last train label; nothing later can change them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from components.preprocess.arrays import room_for
+from components.preprocess.checks import value_problems
+from components.preprocess.columns import Columns, choose
+from components.preprocess.config import PreprocessConfig
+from components.preprocess.fitting import fit_features
+from components.preprocess.manifest import describe, figures
+from components.preprocess.rows import Rows, read_rows
+from components.preprocess.splits import split_origins, too_few_rows
+from components.preprocess.windows import fit_target, label_rows, window_starts, write_features
+from components.shared.artifacts import Table
+from components.shared.errors import InputError
+from components.shared.files import new_folder
+from components.shared.preprocessing import Preprocessing
+
+
+def run(config: PreprocessConfig, table_path: str | Path, prepared_path: str | Path) -> dict[str, Any]:
+    """Write the prepared artifact of a table; return its key figures.
+
+    Args:
+        config: the ``preprocess`` section.
+        table_path: a table artifact.
+        prepared_path: folder of the prepared artifact; it appears only when complete.
+
+    Raises:
+        InputError: the table cannot be used; holds every problem found. Or the disk is full. Nothing was written.
+        ArtifactError: ``table_path`` is not a table artifact.
+    """
+    table = Table.open(table_path)
+    columns = usable_columns(table, config)
+    with room_for(prepared_path, table.rows, len(columns.features)), new_folder(prepared_path) as scratch:
+        raw = scratch / "raw.npy"
+        rows = read_rows(table, columns, raw)
+        origins = usable_origins(table, rows, columns, config)
+        target = fit_target(
+            columns.target, rows.targets, origins["train"], config.horizon_rows, config.target_transform, config.scaling
+        )
+        fitted = fit_features(rows, columns, origins["train"], target, config)
+        manifest = describe(table, rows, columns, origins, target, fitted, config)
+        write_features(scratch / "features.npy", rows.filled, list(fitted.features), list(fitted.features.values()))
+        write_rows(scratch, rows, origins, manifest)
+        manifest.write(scratch / "preprocessing.json")
+        raw.unlink()
+    return figures(manifest)
+
+
+def usable_columns(table: Table, config: PreprocessConfig) -> Columns:
+    """The columns to read.
+
+    Raises:
+        InputError: their roles or types cannot be used; says also whether the rows are too few.
+    """
+    columns = choose(table.schema, target_history=config.target_history)
+    if isinstance(columns, Columns):
+        return columns
+    raise _unusable(table, [*columns, *_row_problems(table, config)])
+
+
+def usable_origins(table: Table, rows: Rows, columns: Columns, config: PreprocessConfig) -> dict[str, range]:
+    """Origin rows of each split.
+
+    Raises:
+        InputError: too few rows, or values that cannot be used.
+    """
+    problems = _row_problems(table, config)
+    origins = {} if problems else split_origins(table.rows, config.lookback, config.horizon_rows, config.split)
+    problems += value_problems(
+        rows, columns.target.name, config.target_transform, config.horizon_rows, origins.get("train")
+    )
+    if problems:
+        raise _unusable(table, problems)
+    return origins
+
+
+def write_rows(folder: Path, rows: Rows, origins: dict[str, range], manifest: Preprocessing) -> None:
+    """Write what is not a feature: labels, targets, times, and the window starts of each split."""
+    np.save(folder / "labels.npy", label_rows(rows.targets, manifest.horizon, manifest.target))
+    np.save(folder / "targets.npy", rows.targets)
+    np.save(folder / "times.npy", rows.times)
+    for name, span in origins.items():
+        np.save(folder / f"starts-{name}.npy", window_starts(span, manifest.lookback))
+
+
+def _row_problems(table: Table, config: PreprocessConfig) -> list[str]:
+    problem = too_few_rows(table.rows, config.lookback, config.horizon_rows, config.split)
+    return [problem] if problem else []
+
+
+def _unusable(table: Table, problems: Sequence[str]) -> InputError:
+    return InputError(problems, heading=f"the table {table.path} cannot be preprocessed:")

@@ -1,0 +1,72 @@
+"""Labels, window starts and the scaled feature array. A window is never copied: it is a start in one array."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from components.preprocess.arrays import allocate
+from components.preprocess.scaling import center_and_scale
+from components.shared.preprocessing import FeatureScaling, TargetScaling, TargetTransform
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from components.preprocess.config import Scaling
+    from components.shared.schema import Column
+
+BLOCK_BYTES = 32 << 20
+
+
+def raw_labels(
+    targets: NDArray[np.float64], origins: range, horizon: int, transform: TargetTransform
+) -> NDArray[np.float64]:
+    """Labels of consecutive ``origins`` before scaling, shape (origins,)."""
+    unscaled = TargetScaling(name="", transform=transform, center=0.0, scale=1.0)
+    ahead = targets[origins.start + horizon : origins.stop + horizon]
+    return unscaled.label(ahead, targets[origins.start : origins.stop])
+
+
+def fit_target(
+    column: Column,
+    targets: NDArray[np.float64],
+    train: range,
+    horizon: int,
+    transform: TargetTransform,
+    kind: Scaling,
+) -> TargetScaling:
+    """Fit the label's centre and scale on the labels of the ``train`` origins."""
+    center, scale = center_and_scale(raw_labels(targets, train, horizon, transform), kind)
+    return TargetScaling(name=column.name, unit=column.unit, transform=transform, center=center, scale=scale)
+
+
+def label_rows(targets: NDArray[np.float64], horizon: int, scaling: TargetScaling) -> NDArray[np.float32]:
+    """Scaled label of each row as an origin, shape (rows,); NaN in the last ``horizon`` rows."""
+    labels = np.full(len(targets), np.nan, dtype=np.float32)
+    labels[:-horizon] = scaling.label(targets[horizon:], targets[:-horizon])
+    return labels
+
+
+def window_starts(origins: range, lookback: int) -> NDArray[np.int64]:
+    """First rows of the windows that end at ``origins``, shape (origins,)."""
+    return np.arange(origins.start, origins.stop, dtype=np.int64) - (lookback - 1)
+
+
+def write_features(
+    path: Path, filled: NDArray[np.float64], positions: Sequence[int], scalings: Sequence[FeatureScaling]
+) -> None:
+    """Scale and interleave features: ``filled[positions]`` (features, rows) to a float32 (rows, features) file.
+
+    Memory is bounded by a block of rows, whatever the table's length.
+    """
+    rows = filled.shape[1]
+    features = allocate(path, (rows, len(positions)), np.float32)
+    block = max(1, BLOCK_BYTES // (8 * len(positions)))
+    for start in range(0, rows, block):
+        end = min(start + block, rows)
+        for column, (position, scaling) in enumerate(zip(positions, scalings, strict=True)):
+            features[start:end, column] = scaling.apply(filled[position, start:end])
+    features.flush()  # type: ignore[attr-defined]

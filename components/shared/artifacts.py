@@ -177,7 +177,7 @@ class Prepared:
         """Gather windows: (n,) starts to a (n, lookback, features) array."""
         # One window is one contiguous block, so indexing the view by start is a single block copy a window.
         shape = (self.preprocessing.lookback, self.features.shape[1])
-        return np.lib.stride_tricks.sliding_window_view(self.features, shape)[:, 0][starts]  # type: ignore[no-any-return]
+        return np.lib.stride_tricks.sliding_window_view(self.features, shape)[:, 0][starts]
 
 
 @dataclass(frozen=True)
@@ -205,7 +205,7 @@ class TrainedModel:
         import keras
 
         loaded = keras.saving.load_model(self.path / "model.keras", compile=False, safe_mode=True)
-        return loaded  # type: ignore[no-any-return]
+        return loaded
 
     def predict(self, windows: NDArray[np.float32], batch_size: int = 1024) -> NDArray[np.float32]:
         """Scaled labels of windows: (n, lookback, features) to (n,)."""

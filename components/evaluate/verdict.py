@@ -58,9 +58,9 @@ def compare(table: Mapping[str, Scores], *, model: str, metric: str, unit: str) 
 
 
 def _distinct(first: float, second: float) -> tuple[str, str]:
-    """Both numbers with three significant digits, or as many more as it takes to tell them apart."""
-    largest = max(abs(first), abs(second))
-    decimals = max(0, 2 - math.floor(math.log10(largest))) if largest else 0
+    """Both numbers with three significant digits of the smaller, or as many more as it takes to tell them apart."""
+    smallest = min((value for value in (first, second) if value > 0), default=1.0)
+    decimals = min(_MOST_DECIMALS, max(0, 2 - math.floor(math.log10(smallest))))
     while f"{first:.{decimals}f}" == f"{second:.{decimals}f}" and first != second and decimals < _MOST_DECIMALS:
         decimals += 1
     return f"{first:,.{decimals}f}", f"{second:,.{decimals}f}"

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
@@ -14,6 +16,7 @@ from components.evaluate.baselines import (
     ridge,
     seasonal_naive,
 )
+from components.shared.artifacts import Prepared
 
 TEST = np.arange(200, 240)
 
@@ -83,6 +86,14 @@ def test_no_baseline_looks_ahead_of_its_origin(name: str) -> None:
     changed[221:] = 1e6
     forecast = baselines.BASELINES[name]
     np.testing.assert_array_equal(forecast(history(targets), origins), forecast(history(changed), origins))
+
+
+def test_the_history_of_a_prepared_artifact_names_its_train_origins(prepared_folder: Path) -> None:
+    prepared = Prepared.open(prepared_folder)
+    known = History.of(prepared, season=30)
+    train = prepared.preprocessing.splits["train"]
+    np.testing.assert_array_equal(known.train_origins, np.arange(train.first, train.last + 1))
+    assert (known.lookback, known.horizon, known.season) == (12, 7, 30)
 
 
 def test_ridge_learns_from_train_rows_only() -> None:

@@ -71,6 +71,15 @@ def test_the_returned_numbers_are_the_table_without_its_nulls(evaluated: Path) -
     assert numbers == {f"{f}/{m}": v for f, scores in table.items() for m, v in scores.items() if v is not None}
 
 
+def test_mase_is_scaled_by_the_train_rows(evaluated: Path, prepared_folder: Path) -> None:
+    prepared = Prepared.open(prepared_folder)
+    train = prepared.preprocessing.splits["train"]
+    rows = np.arange(train.first, train.last + 1)
+    scale = np.abs(prepared.targets[rows + 7] - prepared.targets[rows]).mean()
+    for scores in read_json(evaluated / "metrics" / "metrics.json")["table"].values():
+        assert scores["mase"] == pytest.approx(scores["mae"] / scale)
+
+
 def test_the_verdict_is_about_the_table(evaluated: Path) -> None:
     content = read_json(evaluated / "metrics" / "metrics.json")
     rmse = {name: scores["rmse"] for name, scores in content["table"].items()}

@@ -34,6 +34,12 @@ def table(**values: float | None) -> dict[str, dict[str, float | None]]:
             id="as many digits as tell them apart",
         ),
         pytest.param(
+            {"lstm": 9.366, "random_walk": 12.464},
+            "rmse",
+            "lstm beats the random walk: RMSE 9.37 against 12.46 US cents/lb",
+            id="both with the decimals of the smaller",
+        ),
+        pytest.param(
             {"lstm": 12345.6, "random_walk": 23456.7},
             "rmse",
             "lstm beats the random walk: RMSE 12,346 against 23,457 US cents/lb",

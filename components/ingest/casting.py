@@ -1,0 +1,114 @@
+"""Convert batches to the catalog's types, and remember the cells that cannot be converted instead of stopping there."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from components.shared.schema import Column, Schema
+
+# Finding each unreadable cell costs some casts; a column this bad is reported as "N or more" and not searched further.
+SEARCH_LIMIT = 1_000
+
+UTC_MICROSECONDS = pa.timestamp("us", tz="UTC")
+# Text is read as the type itself, or by way of another: `2001-01-31 00:00:00` as a date, `…T05:00:00Z` as a time.
+TEXT_ROUTES = {
+    pa.date32(): ((pa.date32(),), (pa.timestamp("us"), pa.date32())),
+    pa.timestamp("us"): ((pa.timestamp("us"),), (UTC_MICROSECONDS, pa.timestamp("us"))),
+}
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """Cells of one column of one batch that are not what the catalog says."""
+
+    mask: pa.BooleanArray
+    originals: pa.Array
+
+
+class Caster:
+    """Converts batch after batch of one source to the types of a schema."""
+
+    def __init__(self, schema: Schema) -> None:
+        self._schema = schema
+        self._unreadable: Counter[str] = Counter()
+
+    def cast(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, dict[str, Unreadable]]:
+        """Typed columns in the schema's order, with null in place of each cell listed as unreadable.
+
+        NaN becomes null: a missing number has one form.
+        """
+        arrays, unreadable = [], {}
+        for column in self._schema.columns:
+            array, bad = self._cast_column(batch.column(column.name), column)
+            arrays.append(array)
+            if bad is not None:
+                unreadable[column.name] = bad
+        return pa.RecordBatch.from_arrays(arrays, schema=self._schema.arrow()), unreadable
+
+    def _cast_column(self, array: pa.Array, column: Column) -> tuple[pa.Array, Unreadable | None]:
+        target = column.arrow_field().type
+        if pa.types.is_dictionary(array.type):
+            array = array.dictionary_decode()
+        converted = convert(array, target)
+        if converted is not None:
+            return _nan_as_null(converted), None
+        remaining = SEARCH_LIMIT - self._unreadable[column.name]
+        bad = find_unreadable(array, target, remaining) if remaining > 0 else []
+        self._unreadable[column.name] += len(bad)
+        mask = np.zeros(len(array), dtype=bool)
+        mask[bad] = True
+        if len(bad) >= remaining:
+            mask[bad[-1] if bad else 0 :] = True
+        readable = pc.if_else(pa.array(mask), pa.scalar(None, array.type), array)
+        return _nan_as_null(convert(readable, target)), Unreadable(pa.array(mask), array)
+
+
+def convert(array: pa.Array, target: pa.DataType) -> pa.Array | None:
+    """The array as ``target`` without losing anything, or None when some cell does not allow it."""
+    if array.type == target:
+        return array
+    if pa.types.is_null(array.type) or array.null_count == len(array):
+        return pa.nulls(len(array), target)
+    text = pa.types.is_string(array.type) or pa.types.is_large_string(array.type)
+    if text and target != pa.string():
+        array = pc.utf8_trim_whitespace(array)
+    for route in TEXT_ROUTES.get(target, ((target,),)) if text else ((target,),):
+        try:
+            converted = array
+            for step in route:
+                converted = converted.cast(step)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            continue
+        return converted
+    return None
+
+
+def find_unreadable(array: pa.Array, target: pa.DataType, limit: int) -> list[int]:
+    """Positions of the first ``limit`` cells that cannot be converted, ascending.
+
+    Halves the array until the culprits stand alone, so that Arrow's own parser stays the only judge.
+    """
+    found: list[int] = []
+    pending = [(0, len(array))]
+    while pending and len(found) < limit:
+        start, size = pending.pop()
+        if convert(array.slice(start, size), target) is not None:
+            continue
+        if size == 1:
+            found.append(start)
+            continue
+        half = size // 2
+        pending += [(start + half, size - half), (start, half)]
+    return found
+
+
+def _nan_as_null(array: pa.Array) -> pa.Array:
+    if not pa.types.is_floating(array.type):
+        return array
+    nan = pc.is_nan(array)
+    return pc.if_else(nan, pa.scalar(None, array.type), array) if pc.any(nan).as_py() else array

@@ -1,0 +1,127 @@
+"""Which columns a table must have: from its feature catalog, or inferred from the source; and what differs."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from components.ingest.config import IngestConfig
+from components.ingest.filters import Condition
+from components.ingest.paths import existing_file
+from components.shared.errors import InputError
+from components.shared.schema import Column, DType, Role, Schema
+
+TEMPORAL = {"date", "timestamp"}
+NUMERIC = {"float64", "float32", "int64", "int32", "bool"}
+KEPT_ROLES = (Role.TIME, Role.ENTITY, Role.TARGET)
+
+
+@dataclass(frozen=True)
+class Expected:
+    """``schema`` is every column known, ``wanted`` those to keep, ``left_out`` columns inference could not use."""
+
+    schema: Schema
+    wanted: Schema
+    left_out: tuple[str, ...] = ()
+
+
+def expected(config: IngestConfig, offered: pa.Schema) -> Expected:
+    """Columns the table must have.
+
+    Args:
+        config: its ``catalog``, or ``time``, ``target`` and ``entity``.
+        offered: columns and types of the source.
+
+    Raises:
+        InputError: the catalog names no usable time column, the named columns do not exist or have a type that cannot
+            serve, or ``columns`` selects unknown names.
+    """
+    if config.catalog is None:
+        schema, left_out = _inferred(config, offered)
+    else:
+        catalog = config.catalog
+        schema = Schema.from_yaml(existing_file(catalog)) if isinstance(catalog, str) else catalog
+        left_out = ()
+    time = schema.one(Role.TIME)
+    if time.dtype not in TEMPORAL:
+        raise InputError(f"{time.name}: the time column must have dtype date or timestamp, got {time.dtype}")
+    return Expected(schema, _selection(config, schema), left_out)
+
+
+def _selection(config: IngestConfig, schema: Schema) -> Schema:
+    if config.columns is None:
+        return schema
+    unknown = [_unknown(name, schema.names) for name in config.columns if name not in schema.names]
+    if unknown:
+        raise InputError([f"ingest.columns: {problem}" for problem in unknown])
+    return schema.select([*config.columns, *(column.name for column in schema.with_role(*KEPT_ROLES))])
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=3) or known[:5]
+    return f"no column {name!r}; nearest: {', '.join(near)}"
+
+
+def _inferred(config: IngestConfig, offered: pa.Schema) -> tuple[Schema, tuple[str, ...]]:
+    """Numbers are features, the named columns have their roles, anything else is left out."""
+    named = ((config.time, Role.TIME), (config.target, Role.TARGET), (config.entity, Role.ENTITY))
+    roles = {name: role for name, role in named if name is not None}
+    problems = [f"ingest.{role}: {_unknown(n, offered.names)}" for n, role in roles.items() if n not in offered.names]
+    columns, left_out = [], []
+    for field in offered:
+        role, dtype = roles.get(field.name, Role.FEATURE), dtype_of(field.type)
+        if role is Role.TIME and dtype == "string":
+            dtype = "timestamp"
+        if role is Role.TIME and dtype not in TEMPORAL:
+            problems.append(f"ingest.time: {field.name} holds {field.type}, expected dates or times")
+        elif role is Role.TARGET and dtype not in NUMERIC:
+            problems.append(f"ingest.target: {field.name} holds {field.type}, expected numbers")
+        elif role is Role.FEATURE and dtype not in NUMERIC:
+            left_out.append(f"{field.name} ({field.type})")
+        elif dtype is None:
+            problems.append(f"ingest.{role}: {field.name} holds {field.type}, which cannot serve")
+        else:
+            columns.append(Column(name=field.name, dtype=dtype, role=role))
+    if problems:
+        raise InputError(problems)
+    return Schema(columns=tuple(columns)), tuple(left_out)
+
+
+def dtype_of(arrow_type: pa.DataType) -> DType | None:
+    """The catalog dtype that holds an Arrow type, or None."""
+    types = pa.types
+    value = arrow_type.value_type if types.is_dictionary(arrow_type) else arrow_type
+    if types.is_float16(value) or types.is_float32(value):
+        return "float32"
+    if types.is_float64(value) or types.is_decimal(value):
+        return "float64"
+    if types.is_integer(value):
+        return "int64" if value.bit_width == 64 or types.is_uint32(value) else "int32"
+    tests: dict[DType, Callable[[pa.DataType], bool]] = {
+        "bool": types.is_boolean,
+        "date": types.is_date,
+        "timestamp": types.is_timestamp,
+        "string": lambda t: types.is_string(t) or types.is_large_string(t),
+    }
+    return next((dtype for dtype, test in tests.items() if test(value)), None)
+
+
+def differences(
+    config: IngestConfig, columns: Expected, conditions: Iterable[Condition], offered: pa.Schema
+) -> list[str]:
+    """Columns the source lacks, and columns it has that the catalog does not know."""
+    needed = {*columns.wanted.names, *(condition.column for condition in conditions)}
+    missing = [name for name in columns.schema.names if name in needed and name not in offered.names]
+    extra = [name for name in offered.names if name not in columns.schema.names]
+    problems = []
+    for name in missing:
+        near = difflib.get_close_matches(name, extra, n=1)
+        hint = f"; is it the one called {near[0]}?" if near else ""
+        problems.append(f"{name}: missing from the source{hint}")
+    if config.catalog is not None and config.on_extra == "error":
+        advice = "add it to the catalog, or set ingest.on_extra: ignore"
+        problems += [f"{name}: extra column that the catalog does not name; {advice}" for name in extra]
+    return problems

@@ -1,0 +1,91 @@
+"""A table or a query of a DuckDB file as a source."""
+
+from __future__ import annotations
+
+import difflib
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from components.ingest.config import DuckDBSource
+from components.ingest.paths import existing_file
+from components.ingest.source import Request, Source
+from components.ingest.sql import Dialect, relation_of_query, select
+from components.shared.errors import InputError
+
+if TYPE_CHECKING:
+    import duckdb
+
+DIALECT = Dialect(quote='"', placeholder="${}", is_nan="isnan({})", among="list_contains({1}, {0})".format)
+
+
+@contextmanager
+def open_duckdb(config: DuckDBSource) -> Iterator[Source]:
+    """Open a DuckDB file for reading only."""
+    import duckdb
+
+    path = existing_file(config.database)
+    with tempfile.TemporaryDirectory(prefix="tandem-duckdb-") as spill, _explained(config):
+        settings: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": f"{config.memory_mib}MiB",
+            "temp_directory": spill,
+            # Nothing is downloaded behind the user's back.
+            "autoinstall_known_extensions": "false",
+        }
+        with duckdb.connect(str(path), read_only=True, config=settings) as connection:
+            relation = _relation(connection, config)
+            parameters = dict(config.parameters)
+            schema = _schema(connection, f"SELECT * FROM {relation} LIMIT 0", parameters)
+
+            def read(request: Request) -> Iterator[pa.RecordBatch]:
+                query = select(DIALECT, relation, request, schema)
+                with _explained(config):
+                    found = connection.sql(query.text, params={**parameters, **query.parameters} or None)
+                    yield from found.to_arrow_reader(request.batch_rows)
+
+            yield Source(f"{config.database} {config.table or 'query'}", schema, read)
+
+
+def _schema(connection: duckdb.DuckDBPyConnection, sql: str, parameters: dict[str, Any]) -> pa.Schema:
+    schema = connection.sql(sql, params=parameters or None).to_arrow_table().schema
+    repeated = sorted({name for name in schema.names if schema.names.count(name) > 1})
+    if repeated:
+        raise InputError(f"the query names columns more than once: {', '.join(repeated)}")
+    return schema
+
+
+def _relation(connection: duckdb.DuckDBPyConnection, config: DuckDBSource) -> str:
+    """The quoted table, known to exist, or the bracketed query.
+
+    Raises:
+        InputError: no such table.
+    """
+    if config.table is None:
+        return relation_of_query(config.sql or "")
+    tables = connection.sql(
+        "SELECT table_schema, table_name FROM information_schema.tables WHERE table_catalog = current_database()"
+    ).fetchall()
+    known = {name if schema == "main" else f"{schema}.{name}": (schema, name) for schema, name in tables}
+    wanted = config.table.removeprefix("main.")
+    if wanted not in known:
+        near = difflib.get_close_matches(wanted, known, n=3) or sorted(known)[:5]
+        raise InputError(f"{config.database} has no table {config.table!r}; it has {', '.join(near) or 'none'}")
+    return ".".join(DIALECT.identifier(part) for part in known[wanted])
+
+
+@contextmanager
+def _explained(config: DuckDBSource) -> Iterator[None]:
+    import duckdb
+
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        raise InputError(
+            f"{config.database}: DuckDB needs more than {config.memory_mib} MiB; raise source.memory_mib ({error})"
+        ) from error
+    except duckdb.Error as error:
+        what = "the query" if config.sql else f"table {config.table}"
+        raise InputError(f"{config.database}: {what} cannot be read: {error}") from error

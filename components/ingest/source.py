@@ -1,0 +1,40 @@
+"""What a source is to the rest of ingest: column types it offers, and a stream of record batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from components.ingest.filters import Condition
+
+
+@dataclass(frozen=True)
+class Request:
+    """The part of a source that is wanted.
+
+    ``conditions`` let a source skip rows early; it may ignore those it cannot evaluate, because every row is filtered
+    again once its cells have their final types. ``order_by`` is for sources whose rows have no order of their own.
+    """
+
+    columns: tuple[str, ...]
+    conditions: tuple[Condition, ...] = ()
+    order_by: tuple[str, ...] = ()
+    batch_rows: int = 65_536
+
+
+@dataclass(frozen=True)
+class Source:
+    """An opened source.
+
+    ``problems`` grows while reading, with rows that have no batch to be reported in (a CSV line with too few cells).
+    ``facts`` are plain values worth keeping with the table, such as the bytes a query reads.
+    """
+
+    name: str
+    schema: pa.Schema
+    read: Callable[[Request], Iterator[pa.RecordBatch]]
+    problems: list[str] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,93 @@
+"""Build the one SELECT that pushes columns, conditions and order down to a warehouse. Values are always parameters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from components.ingest.filters import COMPARISONS, Condition, pushable
+from components.ingest.source import Request
+from components.shared.errors import InputError
+
+# Own parameters start with this, so that they cannot meet those of a user's query.
+PREFIX = "tandem_"
+UNQUOTABLE = re.compile(r'[`"\\\x00-\x1f\x7f]')
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How one engine writes what differs. ``among`` takes a column and the placeholder of a list."""
+
+    quote: str
+    placeholder: str
+    is_nan: str
+    equal: Mapping[str, str] = field(default_factory=lambda: {"==": "=", "!=": "<>"})
+    among: Callable[[str, str], str] = "{0} IN UNNEST({1})".format
+
+    def identifier(self, name: str) -> str:
+        """A quoted identifier.
+
+        Raises:
+            InputError: no quoting is safe for this name.
+        """
+        if not name or len(name) > 300 or UNQUOTABLE.search(name):
+            raise InputError(f"{name!r} cannot be used as a column or table name in SQL")
+        return f"{self.quote}{name}{self.quote}"
+
+
+@dataclass(frozen=True)
+class Query:
+    """SQL text and the values of its named parameters."""
+
+    text: str
+    parameters: dict[str, Any]
+
+
+def relation_of_query(sql: str) -> str:
+    """A user's SELECT as something to select from."""
+    # The line break keeps a comment on the last line from swallowing the bracket.
+    return f"({sql.strip().rstrip(';')}\n) AS source"
+
+
+def select(dialect: Dialect, relation: str, request: Request, schema: pa.Schema) -> Query:
+    """``SELECT columns FROM relation WHERE conditions ORDER BY …`` with conditions as far as the engine can judge them.
+
+    Args:
+        dialect: of the engine.
+        relation: a quoted table, or :func:`relation_of_query`.
+        request: what is wanted; its columns must be in ``schema``.
+        schema: the relation's columns and types.
+    """
+    parameters: dict[str, Any] = {}
+    terms = [_term(dialect, item, schema, parameters) for item in pushable(request.conditions, schema)]
+    text = f"SELECT {', '.join(map(dialect.identifier, request.columns))}\nFROM {relation}"
+    if terms:
+        text += "\nWHERE " + "\n  AND ".join(terms)
+    if request.order_by:
+        text += f"\nORDER BY {', '.join(map(dialect.identifier, request.order_by))}"
+    return Query(text, parameters)
+
+
+def _term(dialect: Dialect, condition: Condition, schema: pa.Schema, parameters: dict[str, Any]) -> str:
+    column = dialect.identifier(condition.column)
+    floating = pa.types.is_floating(schema.field(condition.column).type)
+    missing = f"{column} IS NULL" + (f" OR {dialect.is_nan.format(column)}" if floating else "")
+    if condition.op == "is_null":
+        return f"({missing})"
+    if condition.op == "is_not_null":
+        return f"NOT ({missing})"
+    name = f"{PREFIX}{len(parameters)}"
+    placeholder = dialect.placeholder.format(name)
+    if condition.op in COMPARISONS:
+        parameters[name] = condition.values[0]
+        passed = f"{column} {dialect.equal.get(condition.op, condition.op)} {placeholder}"
+    else:
+        parameters[name] = list(condition.values)
+        passed = dialect.among(column, placeholder)
+        passed = f"NOT ({passed})" if condition.op == "not_in" else passed
+    # Engines disagree about NaN (in DuckDB it is the greatest number); here it is missing, and missing never passes.
+    return f"({passed} AND NOT ({missing}))"

@@ -46,14 +46,14 @@ def _target_problems(rows: Rows, name: str, transform: TargetTransform, horizon:
     missing = np.flatnonzero(np.isnan(rows.targets))
     if len(missing):
         return [
-            f"the target {name} is missing in {_at(missing, rows.times)}: it may never be missing. "
+            f"the target column {name} is missing in {_at(missing, rows.times)}: it may never be missing. "
             f"Drop those rows with a row filter in ingest ({name} IS NOT NULL)."
         ]
     if name in rows.infinite:
         return []
     if transform == "log_return" and np.any(rows.targets <= 0):
         return [
-            f"the target {name} is zero or negative in {_at(np.flatnonzero(rows.targets <= 0), rows.times)}: "
+            f"the target column {name} is zero or negative in {_at(np.flatnonzero(rows.targets <= 0), rows.times)}: "
             "a log-return needs positive values. Set preprocess.target_transform: difference."
         ]
     return _constant_problems(rows.targets, name, transform, horizon, train)
@@ -67,9 +67,7 @@ def _constant_problems(
     where = "in the whole table" if train is None else f"up to row {train[-1] + horizon}, the last a train label uses"
     seen = targets if train is None else targets[: train[-1] + horizon + 1]
     if is_constant(seen):
-        return [
-            f"the target {name} is constant: {seen[0]:g} {where}. There is nothing to forecast; choose another column."
-        ]
+        return [f"the target column {name} is constant: {seen[0]:g} {where}. Choose another column."]
     if train is not None and is_constant(raw_labels(targets, train, horizon, transform)):
         return [
             f"the label of {name} does not vary on train rows: its {transform} over {horizon} rows is always the same. "

@@ -65,7 +65,7 @@ def read_rows(table: Table, columns: Columns, scratch: Path) -> Rows:
     infinite: dict[str, BadCells] = {}
     names = columns.to_read
     start = 0
-    for batch in table.batches(names, batch_rows=max(1024, min(65_536, BATCH_BYTES // (8 * len(names))))):
+    for batch in table.batches(names, batch_rows=max(1, min(65_536, BATCH_BYTES // (8 * len(names))))):
         end = start + batch.num_rows
         times[start:end] = batch.column(columns.time).to_numpy(zero_copy_only=False).astype("datetime64[us]")
         values = {name: _numbers(batch.column(name)) for name in names if name != columns.time}

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.preprocess.config import SplitShares
+from components.preprocess.splits import MINIMUM_WINDOWS, split_origins, too_few_rows
+from components.shared.preprocessing import SPLITS
+
+HALVES = SplitShares()
+shares = st.builds(
+    SplitShares,
+    train=st.floats(min_value=0.05, max_value=0.6),
+    validation=st.floats(min_value=0.05, max_value=0.35),
+)
+sizes = {
+    "rows": st.integers(min_value=1, max_value=5_000),
+    "lookback": st.integers(min_value=1, max_value=300),
+    "horizon": st.integers(min_value=1, max_value=300),
+}
+
+
+@given(**sizes, shares=shares)
+def test_no_label_reaches_the_next_split_and_only_the_gaps_are_lost(
+    rows: int, lookback: int, horizon: int, shares: SplitShares
+) -> None:
+    if too_few_rows(rows, lookback, horizon, shares):
+        with pytest.raises(ValueError, match="too few"):
+            split_origins(rows, lookback, horizon, shares)
+        return
+    origins = split_origins(rows, lookback, horizon, shares)
+    assert list(origins) == list(SPLITS)
+    train, validation, test = origins.values()
+    for earlier, later in ((train, validation), (validation, test)):
+        assert earlier[-1] + horizon < later[0], "a label lies in the next split"
+        assert later[0] - earlier[-1] - 1 == horizon, "the embargo is not the horizon"
+    usable = range(lookback - 1, rows - horizon)
+    assert (train[0], test[-1]) == (usable[0], usable[-1])
+    assert sum(map(len, origins.values())) == len(usable) - 2 * horizon
+    assert min(map(len, origins.values())) >= MINIMUM_WINDOWS
+
+
+@given(**sizes, shares=shares)
+def test_shares_hold_to_within_a_window(rows: int, lookback: int, horizon: int, shares: SplitShares) -> None:
+    if too_few_rows(rows, lookback, horizon, shares):
+        return
+    train, validation, test = (len(span) for span in split_origins(rows, lookback, horizon, shares).values())
+    kept = train + validation + test
+    assert train == pytest.approx(shares.train * kept, abs=1)
+    assert validation == pytest.approx(shares.validation * kept, abs=1)
+
+
+def test_whole_shares_are_not_lost_to_rounding() -> None:
+    # In binary, 0.29 * 100 is a little less than 29.
+    origins = split_origins(100 + 4 + 3 * 2, 5, 2, SplitShares(train=0.29, validation=0.29))
+    assert [len(span) for span in origins.values()] == [29, 29, 42]
+
+
+@pytest.mark.parametrize(("lookback", "horizon"), [(30, 21), (30, 252), (1, 1), (400, 5)])
+def test_the_rows_asked_for_are_enough_and_one_less_is_not(lookback: int, horizon: int) -> None:
+    message = too_few_rows(10, lookback, horizon, HALVES)
+    assert message is not None
+    needed = int(message.split(" need ")[1].split(":")[0].replace(",", ""))
+    assert too_few_rows(needed, lookback, horizon, HALVES) is None
+    assert too_few_rows(needed - 1, lookback, horizon, HALVES) is not None
+
+
+@pytest.mark.parametrize("what", ["horizon", "lookback"])
+def test_what_it_says_to_lower_helps(what: str) -> None:
+    sizes = {"lookback": 100, "horizon": 63}
+    message = too_few_rows(300, **sizes, shares=HALVES)
+    assert message is not None
+    assert "(for example 1m = 21)" in message
+    limit = int(message.split(f"preprocess.{what} to at most ")[1].split(" ")[0].strip(",."))
+    assert too_few_rows(300, **{**sizes, what: limit}, shares=HALVES) is None
+    assert too_few_rows(300, **{**sizes, what: limit + 1}, shares=HALVES) is not None
+
+
+def test_no_impossible_remedy_is_offered() -> None:
+    message = too_few_rows(10, 30, 252, HALVES)
+    assert message is not None
+    assert message.endswith("Give more rows.")

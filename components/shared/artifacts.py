@@ -68,7 +68,8 @@ class Table:
         import pyarrow.parquet as pq
 
         for name in self.shards:
-            with pq.ParquetFile(self.path / name) as shard:
+            # Pre-buffering, the default, reads a whole shard into memory before its first batch.
+            with pq.ParquetFile(self.path / name, pre_buffer=False) as shard:
                 yield from shard.iter_batches(batch_size=batch_rows, columns=columns)
 
     def read(self, columns: list[str] | None = None) -> pa.Table:

@@ -1,9 +1,9 @@
 """Which rows may be a forecast origin of which split: in time order, with an embargo of ``horizon`` rows between.
 
-The rows are cut by share, at the same dates for every horizon, so that forecasters of all horizons are tested on the same
+The rows are cut by share, at the same dates for every horizon, so that forecasters of all horizons are tested on one
 stretch of time. An origin has a full window behind it and its label inside its own part, hence the last ``horizon``
-rows of a part are no origins: no label reaches the next part (purging and embargo: Lopez de Prado, Advances in Financial
-Machine Learning, 2018, section 7.4).
+rows of a part are no origins: no label reaches the next part (purging and embargo: Lopez de Prado, Advances in
+Financial Machine Learning, 2018, section 7.4).
 """
 
 from __future__ import annotations

@@ -1,0 +1,184 @@
+"""The command line: options in, one call, messages and exit codes out."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from local_runner.device import DEVICES
+from local_runner.errors import UsageError
+
+if TYPE_CHECKING:
+    from local_runner.api import Run
+
+_ROOT = click.option(
+    "--root", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Folder of the run store."
+)
+_QUIET = click.option("--quiet", "-q", is_flag=True, help="Say only how it ended.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+def main() -> None:
+    """Run compiled KFP v2 pipelines on this machine, in one process."""
+
+
+@main.command("run")
+@click.argument("pipeline")
+@click.option("--config", metavar="NAME|FILE", help="Experiment to run (for a pipeline given by name).")
+@click.option("--set", "overrides", multiple=True, metavar="A.B=C", help="Override one key of the experiment.")
+@click.option("--horizon", metavar="1m|3m|6m|12m", help="Shorthand for --set preprocess.horizon=…")
+@click.option(
+    "--param", "parameters", multiple=True, metavar="K=V", help="Pipeline parameter; an artifact by its path."
+)
+@click.option(
+    "--device", type=click.Choice(DEVICES), help="Where to compute; sets the pipeline's device parameter too."
+)
+@click.option(
+    "--no-cache", is_flag=False, flag_value="*", multiple=True, metavar="[=TASK]", help="Run again: all, or TASK."
+)
+@click.option("--from", "from_task", metavar="TASK", help="Run TASK and all after it; take the rest from the last run.")
+@click.option("--only", "only_task", metavar="TASK", help="Run TASK alone, on the inputs of the last run.")
+@click.option("--parallel", type=click.IntRange(1), default=1, show_default=True, help="Tasks at a time.")
+@click.option("--fail-fast", is_flag=True, help="Begin no new task after the first failure.")
+@click.option("--isolate", multiple=True, metavar="TASK", help="Run TASK in a process of its own.")
+@click.option("--timeout", multiple=True, metavar="[TASK=]SECONDS", help="Most seconds a task may take.")
+@click.option("--pdb", is_flag=True, help="Open the debugger where a task fails.")
+@click.option("--profile", multiple=True, metavar="TASK", help="Write a cProfile of TASK into its folder.")
+@click.option("--stub", multiple=True, metavar="NAME=VALUE", help="Use VALUE (JSON) for what a task would return.")
+@click.option("--allow-host-commands", is_flag=True, help="Run container components as commands of this machine.")
+@click.option("--components", type=click.Path(path_type=Path), help="kfp_config.ini that says where components are.")
+@_ROOT
+@_QUIET
+def run_command(pipeline: str, root: Path, quiet: bool, **given: Any) -> None:
+    """Run PIPELINE: a compiled .yaml file, or the name of a shipped pipeline."""
+    from local_runner import api, requests
+
+    request = requests.build(pipeline, root=root, **given)
+    done = api.run(
+        request.compiled, request.arguments, root=root, raise_on_failure=False, observers=_observers(quiet),
+        options=request.options, reuse=request.reuse,
+    )  # fmt: skip
+    _finish(done, root)
+
+
+@main.command("resume")
+@click.argument("run")
+@click.option("--pdb", is_flag=True, help="Open the debugger where a task fails.")
+@_ROOT
+@_QUIET
+def resume_command(run: str, pdb: bool, root: Path, quiet: bool) -> None:
+    """Continue RUN (an id, a unique part of one, or `latest`); finished tasks are kept."""
+    from local_runner import api
+
+    overrides = {"debug": True} if pdb else {}
+    _finish(api.resume(run, root=root, raise_on_failure=False, observers=_observers(quiet), overrides=overrides), root)
+
+
+@main.command("why")
+@click.argument("task")
+@click.option("--run", "run", default="latest", show_default=True, help="Which run to explain.")
+@_ROOT
+def why_command(task: str, run: str, root: Path) -> None:
+    """Say why TASK was taken from the cache, or was not."""
+    from local_runner import why
+    from local_runner.store import Store
+
+    with Store(root) as store:
+        for line in why.explain(store, store.run(run), task):
+            click.echo(line)
+
+
+@main.group("runs")
+def runs_group() -> None:
+    """List and show runs."""
+
+
+@runs_group.command("list")
+@click.option("--pipeline", default="", help="Only runs of this pipeline.")
+@click.option("--state", help="Only runs in this state.")
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="Most runs to list.")
+@_ROOT
+def list_command(root: Path, pipeline: str, state: str | None, limit: int) -> None:
+    """List runs, newest first."""
+    from local_runner import summary
+    from local_runner.store import Store
+
+    with Store(root) as store:
+        found = store.runs(pipeline=pipeline, state=_state(state), limit=limit)
+    click.echo("\n".join(summary.run_lines(found)) or f"no runs in {root}")
+
+
+@runs_group.command("show")
+@click.argument("run", default="latest")
+@_ROOT
+def show_command(run: str, root: Path) -> None:
+    """Show one run: tasks, metrics, where things are."""
+    from local_runner import summary
+    from local_runner.store import Store
+
+    with Store(root) as store:
+        record = store.run(run)
+        lines = [*summary.task_lines(store.tasks(record.id)), *summary.lines(record, store.tasks(record.id))]
+    click.echo("\n".join(lines))
+
+
+def _state(name: str | None) -> Any:
+    from local_runner.errors import nearest
+    from local_runner.records import State
+
+    if name is None:
+        return None
+    if name not in {state.value for state in State}:
+        raise UsageError(f"unknown state {name!r}: {nearest(name, [state.value for state in State])}")
+    return State(name)
+
+
+def _observers(quiet: bool) -> list[Any]:
+    if quiet:
+        return []
+    from local_runner.capture import duplicate_stdout
+    from local_runner.progress import Progress
+
+    return [Progress(duplicate_stdout())]
+
+
+def _finish(done: Run, root: Path) -> None:
+    """Say how a run ended; a failed one ends the command with its exit code."""
+    from local_runner import summary
+    from local_runner.api import failed
+
+    click.echo("\n".join(summary.lines(done.record, list(done.tasks.values()))))
+    if done.state.good:
+        return
+    click.echo("\n".join(summary.failure_lines(done, root)), err=True)
+    sys.exit(failed(done, done.error).exit_code)
+
+
+def _interrupt(_: int, __: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def entry() -> None:
+    """Run the command line; an error raised on purpose ends it with its message and its exit code."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        main(prog_name="python -m local_runner", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted; continue with: python -m local_runner resume latest", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(141)
+    except Exception as error:
+        code = getattr(error, "exit_code", None)
+        if code is None:  # a defect, not a message: show where
+            raise
+        click.echo(f"error: {error}", err=True)
+        sys.exit(code)

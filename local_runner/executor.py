@@ -1,0 +1,166 @@
+"""Execute one job in this process, through KFP's own executor."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any
+
+from local_runner.capture import captured
+from local_runner.component_code import ComponentCode
+from local_runner.errors import TaskError, TaskTimeoutError
+from local_runner.guard import guarded
+from local_runner.inputs import ArtifactLists, Parameters
+from local_runner.job import Job, Result, executor_input
+from local_runner.placeholders import Placeholders
+from local_runner.records import ArtifactRecord, TaskKind
+from local_runner.values import typed
+
+_RUNNER = str(Path(__file__).parent)
+Progress = Callable[[Mapping[str, Any]], None]
+
+
+def execute(job: Job, code: ComponentCode, on_progress: Progress) -> Result:
+    """Run a job to its end; its failure is in the result, never raised. An interrupt is raised."""
+    job.folder.mkdir(parents=True, exist_ok=True)
+    with captured(job.folder / "log.txt"):
+        try:
+            with guarded(_environment(job), on_progress), _limited(job.timeout):
+                if job.kind == TaskKind.CONTAINER:
+                    from local_runner import container
+
+                    container.run(job)
+                else:
+                    run_function(job, code.function(job))
+            return Result(*read_outputs(job))
+        except SystemExit as error:
+            return _exited(job, error)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # whatever a task raises is the task's failure
+            return failure(error)
+
+
+def run_function(job: Job, function: Any) -> None:
+    """Hand a job to ``kfp.dsl.executor.Executor``."""
+    from kfp.dsl.executor import Executor
+
+    runner = Executor(executor_input=executor_input(job), function_to_execute=function)
+    for name, records in job.artifacts.items():
+        if not records:  # KFP's executor drops an empty list; the function is owed one
+            runner.input_artifacts[name] = []
+    try:
+        runner.execute()
+    except ModuleNotFoundError as error:
+        error.add_note(_missing_package(job, error))
+        raise
+
+
+def failure(error: BaseException) -> Result:
+    """A failed result: the exception, and its traceback from the task's own first frame on."""
+    frames = _own_frames(error.__traceback__)
+    error = error.with_traceback(frames)
+    return Result(error=error, traceback="".join(traceback.format_exception(error)))
+
+
+def _environment(job: Job) -> dict[str, str]:
+    placeholders = Placeholders(job.names, job.name, job.path, executor_input(job))
+    return {name: placeholders.fill(value) for name, value in job.environment.items()}
+
+
+@contextmanager
+def _limited(seconds: float | None) -> Iterator[None]:
+    """Raise TaskTimeoutError in the block after so many seconds (only the main thread can be interrupted)."""
+    if seconds is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def ring(_: int, __: FrameType | None) -> None:
+        raise TaskTimeoutError(f"the task ran longer than the {seconds:g} s it was allowed")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _exited(job: Job, error: SystemExit) -> Result:
+    """``sys.exit()`` and ``sys.exit(0)`` end a task well, without the values it would have returned."""
+    if error.code in (None, 0):
+        return Result(*read_outputs(job))
+    problem = TaskError(f"the task called sys.exit({error.code!r})")
+    problem.__cause__ = error
+    return failure(problem.with_traceback(error.__traceback__))
+
+
+def _own_frames(frames: TracebackType | None) -> TracebackType | None:
+    """Drop the leading frames of the runner and of KFP's executor; keep all if nothing else is left."""
+    current = frames
+    while current is not None:
+        file = current.tb_frame.f_code.co_filename
+        if not file.startswith(_RUNNER) and not file.endswith("kfp/dsl/executor.py"):
+            return current
+        current = current.tb_next
+    return frames
+
+
+def _missing_package(job: Job, error: ModuleNotFoundError) -> str:
+    from local_runner.preflight import packages_to_install
+
+    wanted = packages_to_install(job.container)
+    if not wanted:
+        return f"The task imports {error.name!r}, which is not installed here and not in its packages_to_install."
+    return f"The component asks for {', '.join(wanted)}; install with: pip install {' '.join(wanted)}"
+
+
+def read_outputs(job: Job) -> tuple[Parameters, ArtifactLists]:
+    """What a job left: KFP's output file, and parameters written by path.
+
+    Raises:
+        TaskError: the output file is not JSON, or a value is not of its declared type.
+    """
+    definitions = job.component.get("outputDefinitions") or {}
+    written: dict[str, Any] = {}
+    if job.output_file.exists():
+        try:
+            written = json.loads(job.output_file.read_bytes())
+        except ValueError as error:
+            raise TaskError(f"the executor's output {job.output_file} is not JSON: {error}") from error
+    parameters: Parameters = {}
+    for name, definition in (definitions.get("parameters") or {}).items():
+        value = _parameter(job, name, written)
+        if value is not None:
+            try:
+                parameters[name] = typed(value, definition.get("parameterType", ""))
+            except ValueError as error:
+                raise TaskError(f"output {name}: {error}") from None
+    kinds = definitions.get("artifacts") or {}
+    return parameters, {name: _artifacts(job, name, kinds[name], written) for name in kinds}
+
+
+def _parameter(job: Job, name: str, written: Mapping[str, Any]) -> Any:
+    values = written.get("parameterValues") or {}
+    if name in values:
+        return values[name]
+    file = job.parameter_file(name)
+    return file.read_text(encoding="utf-8") if file.is_file() else None
+
+
+def _artifacts(
+    job: Job, name: str, definition: Mapping[str, Any], written: Mapping[str, Any]
+) -> tuple[ArtifactRecord, ...]:
+    kind = (definition.get("artifactType") or {}).get("schemaTitle", "system.Artifact")
+    listed = ((written.get("artifacts") or {}).get(name) or {}).get("artifacts")
+    return tuple(
+        ArtifactRecord(item.get("name") or name, kind, item.get("uri", ""), item.get("metadata") or {})
+        for item in listed or [{"uri": str(job.folder / name)}]
+    )

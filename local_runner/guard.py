@@ -1,0 +1,154 @@
+"""Around each task: what a task may change in the process is saved before and put back after.
+
+A task starts as a new process would: without the host's log handlers and with fresh random numbers.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import signal
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+PROGRESS_LOGGER = "tandem.progress"
+
+
+@contextmanager
+def guarded(environment: Mapping[str, str], on_progress: Callable[[Mapping[str, Any]], None]) -> Iterator[None]:
+    """Run a block with ``environment`` added, and undo what it does to the process.
+
+    Restored: environment, working folder, ``sys.path``, ``sys.argv``, warning filters, log levels and handlers, signal
+    handlers, random state of Python and NumPy, and Keras' dtype policy if Keras is loaded.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(_environment(environment))
+        stack.enter_context(_working_folder())
+        stack.enter_context(_interpreter())
+        stack.enter_context(_logging(on_progress))
+        stack.enter_context(_random_numbers())
+        stack.enter_context(_keras())
+        yield
+
+
+@contextmanager
+def _environment(added: Mapping[str, str]) -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        if dict(os.environ) != before:
+            for name in set(os.environ) - set(before):
+                del os.environ[name]
+            os.environ.update(before)
+
+
+@contextmanager
+def _working_folder() -> Iterator[None]:
+    before = os.open(".", os.O_RDONLY | os.O_CLOEXEC)  # a descriptor survives the folder being renamed
+    try:
+        yield
+    finally:
+        os.fchdir(before)
+        os.close(before)
+
+
+@contextmanager
+def _interpreter() -> Iterator[None]:
+    path, arguments, limit = sys.path[:], sys.argv[:], sys.getrecursionlimit()
+    filters, show, hook = warnings.filters[:], warnings.showwarning, sys.excepthook
+    main = threading.current_thread() is threading.main_thread()
+    signals = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)} if main else {}
+    try:
+        yield
+    finally:
+        sys.path[:], sys.argv[:] = path, arguments
+        sys.excepthook = hook
+        if sys.getrecursionlimit() != limit:
+            sys.setrecursionlimit(limit)
+        if warnings.filters != filters:
+            warnings.filters[:] = filters  # type: ignore[index]
+            warnings._filters_mutated()  # type: ignore[attr-defined]  # without it the old filters stay cached
+        warnings.showwarning = show
+        for number, handler in signals.items():
+            signal.signal(number, handler)
+
+
+class _ProgressHandler(logging.Handler):
+    """Passes progress on, and leaves the line in the task's log."""
+
+    def __init__(self, tell: Callable[[Mapping[str, Any]], None]) -> None:
+        super().__init__()
+        self.tell = tell
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if isinstance(progress := getattr(record, "progress", None), Mapping):
+            self.tell(progress)
+        sys.stdout.write(f"{record.getMessage()}\n")
+
+
+@contextmanager
+def _logging(on_progress: Callable[[Mapping[str, Any]], None]) -> Iterator[None]:
+    root, progress = logging.root, logging.getLogger(PROGRESS_LOGGER)
+    before = _logger_states()
+    disabled, propagate = root.manager.disable, progress.propagate
+    root.handlers, root.level = [], logging.WARNING
+    progress.handlers, progress.level, progress.propagate = [_ProgressHandler(on_progress)], logging.INFO, False
+    _forget_level_caches()
+    try:
+        yield
+    finally:
+        for logger, (level, handlers, off) in before.items():
+            logger.level, logger.disabled = level, off
+            logger.handlers = handlers
+        root.manager.disable, progress.propagate = disabled, propagate
+        _forget_level_caches()
+
+
+def _logger_states() -> dict[logging.Logger, tuple[int, list[logging.Handler], bool]]:
+    named = [logger for logger in logging.root.manager.loggerDict.values() if isinstance(logger, logging.Logger)]
+    return {logger: (logger.level, logger.handlers[:], logger.disabled) for logger in (logging.root, *named)}
+
+
+def _forget_level_caches() -> None:
+    """Loggers remember whether a level is on; levels set directly are seen only after this."""
+    logging.root.manager._clear_cache()  # type: ignore[attr-defined]
+
+
+@contextmanager
+def _random_numbers() -> Iterator[None]:
+    numpy_random = getattr(sys.modules.get("numpy"), "random", None)
+    before = random.getstate()
+    numpy_before = numpy_random.get_state() if numpy_random else None
+    random.seed()
+    if numpy_random:
+        numpy_random.seed()
+    try:
+        yield
+    finally:
+        random.setstate(before)
+        if numpy_random:
+            numpy_random.set_state(numpy_before)
+
+
+@contextmanager
+def _keras() -> Iterator[None]:
+    """Keras' global settings; a Keras that a task itself imports is left at its defaults."""
+    keras = sys.modules.get("keras")
+    config = getattr(keras, "config", None)
+    before = (config.dtype_policy(), config.floatx(), config.image_data_format()) if config else None
+    try:
+        yield
+    finally:
+        config = getattr(sys.modules.get("keras"), "config", None)
+        if config and config.dtype_policy() != (before[0] if before else config.dtype_policy().__class__("float32")):
+            config.set_dtype_policy(before[0] if before else "float32")
+        if config and before:
+            config.set_floatx(before[1])
+            config.set_image_data_format(before[2])

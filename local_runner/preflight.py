@@ -1,0 +1,113 @@
+"""What can be known to go wrong before anything starts: all of it, in one message."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from local_runner import container
+from local_runner.component_code import embedded_source, function_name
+from local_runner.component_files import ComponentFiles
+from local_runner.errors import PlanError, UsageError
+from local_runner.plan import Pipeline, Task
+from local_runner.records import TaskKind
+
+_INSTALL = re.compile(r"pip install(.*?)(?:&&|\n|$)", re.DOTALL)
+_GOOGLE = "google-cloud-pipeline-components"
+
+
+def check(pipeline: Pipeline, files: ComponentFiles, *, allow_host: bool, stubs: Mapping[str, Any]) -> None:
+    """Check every task of a pipeline.
+
+    Raises:
+        PlanError: naming every task that cannot run on this machine, why, and what to do.
+    """
+    problems: dict[str, None] = {}
+    for path, task in pipeline.walk():
+        if task.name not in stubs and task.component not in stubs and path not in stubs and not pipeline.scope(task):
+            problems.update(dict.fromkeys(_problems(pipeline, task, files, allow_host)))
+    unknown = [name for name in stubs if name not in _names(pipeline)]
+    for name in unknown:
+        from local_runner.errors import nearest
+
+        problems[f"--stub {name}: no task or component of that name. {nearest(name, _names(pipeline))}"] = None
+    if problems:
+        raise PlanError(list(problems))
+
+
+def _names(pipeline: Pipeline) -> set[str]:
+    return {name for path, task in pipeline.walk() for name in (path, task.name, task.component)}
+
+
+def _problems(pipeline: Pipeline, task: Task, files: ComponentFiles, allow_host: bool) -> list[str]:
+    kind = pipeline.kind(task)
+    if kind == TaskKind.PYTHON:
+        return _python_problems(task, pipeline.executor(task.component)["container"], files)
+    if kind != TaskKind.CONTAINER:
+        return []
+    spec = pipeline.executor(task.component)["container"]
+    image = str(spec.get("image", ""))
+    if _GOOGLE in image:
+        return [
+            f"task {task.name} is a Google Cloud component ({task.component.removeprefix('comp-')}), which only runs"
+            f" on Google Cloud; replace what it returns with --stub {task.name}=VALUE"
+        ]
+    if allow_host or container.engine():
+        return []
+    return [
+        f"task {task.name} runs in the container image {image}: install podman or docker, or let its command run on"
+        " this machine with --allow-host-commands"
+    ]
+
+
+def _python_problems(task: Task, spec: Mapping[str, Any], files: ComponentFiles) -> list[str]:
+    if embedded_source(spec) is not None:
+        absent = [name for name in packages_to_install(spec) if not _installed(name)]
+        advice = f"pip install {' '.join(shlex.quote(name) for name in absent)}"
+        return [f"task {task.name} needs {', '.join(absent)}; install with: {advice}"] if absent else []
+    words = [str(word) for word in (*spec.get("command", []), *spec.get("args", []))]
+    if "--component_module_path" in words:
+        return []
+    try:
+        files.file(function_name(spec))
+    except UsageError as error:
+        return [f"task {task.name}: {error}"]
+    return []
+
+
+def packages_to_install(spec: Mapping[str, Any]) -> list[str]:
+    """What a lightweight component installs before it runs, without KFP itself."""
+    wanted: dict[str, None] = {}
+    for word in spec.get("command", []):
+        for match in _INSTALL.finditer(str(word)):
+            wanted.update(dict.fromkeys(_requirements(match[1])))
+    return [name for name in wanted if not re.match(r"kfp\b", name)]
+
+
+def _requirements(text: str) -> list[str]:
+    """Positional words of a pip command line."""
+    found, skip = [], False
+    for word in shlex.split(text):
+        if skip:
+            skip = False
+        elif word.startswith("-"):
+            skip = word in ("--index-url", "--extra-index-url", "--trusted-host", "-r", "-c", "-i")
+        else:
+            found.append(word)
+    return found
+
+
+def _installed(requirement: str) -> bool:
+    """Whether some version is installed; addresses and files are left for the task itself to miss."""
+    import importlib.metadata
+
+    name = re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*", requirement)
+    if name is None or "/" in requirement or "://" in requirement:
+        return True
+    try:
+        importlib.metadata.version(name[0])
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True

@@ -1,0 +1,119 @@
+"""From what is typed after ``run`` to what is run."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from local_runner import arguments, plan
+from local_runner.api import Options
+from local_runner.errors import UsageError
+from local_runner.records import TaskRecord
+
+
+@dataclass(frozen=True)
+class Request:
+    """A compiled file, its arguments, and how to run it."""
+
+    compiled: Path
+    arguments: dict[str, Any]
+    options: Options
+    reuse: Callable[[str], TaskRecord | None] | None
+
+
+def build(
+    pipeline: str,
+    *,
+    root: Path,
+    config: str | None,
+    overrides: Sequence[str],
+    horizon: str | None,
+    parameters: Sequence[str],
+    device: str | None,
+    from_task: str | None,
+    only_task: str | None,
+    **how: Any,
+) -> Request:
+    """Find the pipeline and check everything that was typed.
+
+    Raises:
+        UsageError: it cannot be used. An experiment's own errors pass through.
+    """
+    compiled, given = _find(pipeline, config, overrides, horizon)
+    planned = plan.read(compiled)
+    given |= arguments.from_assignments(parameters)
+    if device and "device" in (planned.inputs.get("parameters") or {}):
+        given["device"] = device
+    options = _options(how, device or "")
+    reuse = None
+    if from_task or only_task:
+        from local_runner import partial
+
+        reuse, skipped, fresh = partial.choose(planned, root, from_task, only_task)
+        options = dataclasses.replace(options, skip=skipped, no_cache=(*options.no_cache, *fresh))
+    return Request(compiled, given, options, reuse)
+
+
+def _find(
+    pipeline: str, config: str | None, overrides: Sequence[str], horizon: str | None
+) -> tuple[Path, dict[str, Any]]:
+    """A path to an existing compiled file, or the name of a shipped pipeline with its experiment."""
+    path = Path(pipeline)
+    if path.suffix in (".yaml", ".yml"):
+        if config or overrides or horizon:
+            raise UsageError("--config, --set and --horizon belong to a pipeline's name; give a file --param K=V")
+        if not path.is_file():
+            raise UsageError(f"there is no file {pipeline}")
+        return path, {}
+    try:
+        from pipelines import experiments
+    except ImportError as error:
+        raise UsageError(f"{pipeline!r} is no .yaml file, and no shipped pipelines are installed ({error})") from error
+    experiment = experiments.resolve(pipeline, config, list(overrides), horizon)
+    return experiment.compiled, dict(experiment.arguments)
+
+
+def _options(how: Mapping[str, Any], device: str) -> Options:
+    tasks = tuple(name for name in how["no_cache"] if name != "*")
+    return Options(
+        cache="*" not in how["no_cache"],
+        no_cache=tasks,
+        parallel=how["parallel"],
+        fail_fast=how["fail_fast"],
+        isolate=tuple(how["isolate"]),
+        profile=tuple(how["profile"]),
+        timeout=_timeouts(how["timeout"]),
+        allow_host_commands=how["allow_host_commands"],
+        components=str(how["components"].absolute()) if how["components"] else "",
+        stubs=_stubs(how["stub"]),
+        device=device,
+        debug=how["pdb"],
+    )
+
+
+def _timeouts(given: Sequence[str]) -> dict[str, float]:
+    found = {}
+    for text in given:
+        task, _, seconds = text.rpartition("=")
+        try:
+            found[task] = float(seconds)
+        except ValueError:
+            raise UsageError(f"--timeout {text!r}: expected [TASK=]SECONDS, for example train=600") from None
+    return found
+
+
+def _stubs(given: Sequence[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for text in given:
+        name, separator, value = text.partition("=")
+        if not separator:
+            raise UsageError(f'--stub {text!r}: expected NAME=VALUE, for example \'train={{"model": "/path"}}\'')
+        try:
+            found[name] = json.loads(value)
+        except ValueError:
+            found[name] = value  # plain text needs no quotes
+    return found

@@ -18,7 +18,7 @@ from components.ingest.sql import Dialect, Query, relation_of_query, select
 from components.shared.errors import InputError
 
 if TYPE_CHECKING:
-    from google.cloud import bigquery
+    from google.cloud import bigquery, bigquery_storage
 
 DIALECT = Dialect(quote="`", placeholder="@{}", is_nan="IS_NAN({})")
 TABLE_NAME = re.compile(r"^(?:[a-z0-9.:-]+\.)?[A-Za-z0-9_]+\.[A-Za-z0-9_$-]+$")
@@ -54,7 +54,8 @@ def open_bigquery(config: BigQuerySource) -> Iterator[Source]:
                 facts["bytes_read"] = _affordable(client, config, query)
                 job = client.query(query.text, job_config=job_config_of(config, query))
                 facts["job_id"] = job.job_id
-                yield from job.result(page_size=request.batch_rows).to_arrow_iterable()
+                rows = job.result(page_size=request.batch_rows)
+                yield from rows.to_arrow_iterable(bqstorage_client=storage_client_of(config))
 
         yield Source(f"bigquery {config.table or 'query'}", schema, read, facts=facts)
 
@@ -64,7 +65,7 @@ def client_of(config: BigQuerySource) -> bigquery.Client:
     from google.auth.credentials import AnonymousCredentials
     from google.cloud import bigquery
 
-    endpoint = config.api_endpoint or os.environ.get("BIGQUERY_EMULATOR_HOST")
+    endpoint = _endpoint(config)
     options = {"api_endpoint": config.api_endpoint} if config.api_endpoint else None
     plain = endpoint is not None and urlsplit(endpoint).scheme != "https"
     return bigquery.Client(
@@ -74,6 +75,19 @@ def client_of(config: BigQuerySource) -> bigquery.Client:
         credentials=AnonymousCredentials() if plain else None,
         client_options=options,
     )
+
+
+def storage_client_of(config: BigQuerySource) -> bigquery_storage.BigQueryReadClient | None:
+    """A client of the Storage Read API, which sends Arrow; another server's rows come as JSON through its REST API."""
+    if _endpoint(config) is not None:
+        return None
+    from google.cloud import bigquery_storage
+
+    return bigquery_storage.BigQueryReadClient()
+
+
+def _endpoint(config: BigQuerySource) -> str | None:
+    return config.api_endpoint or os.environ.get("BIGQUERY_EMULATOR_HOST")
 
 
 def relation_of(config: BigQuerySource) -> str:

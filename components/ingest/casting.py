@@ -57,15 +57,13 @@ class Caster:
         converted = convert(array, target)
         if converted is not None:
             return _nan_as_null(converted), None
-        remaining = SEARCH_LIMIT - self._unreadable[column.name]
-        bad = find_unreadable(array, target, remaining) if remaining > 0 else []
+        converted, bad = convert_piecewise(array, target, SEARCH_LIMIT - self._unreadable[column.name])
         self._unreadable[column.name] += len(bad)
         mask = np.zeros(len(array), dtype=bool)
         mask[bad] = True
-        if len(bad) >= remaining:
+        if self._unreadable[column.name] >= SEARCH_LIMIT:
             mask[bad[-1] if bad else 0 :] = True
-        readable = pc.if_else(pa.array(mask), pa.scalar(None, array.type), array)
-        return _nan_as_null(convert(readable, target)), Unreadable(pa.array(mask), array)
+        return _nan_as_null(converted), Unreadable(pa.array(mask), array)
 
 
 def convert(array: pa.Array, target: pa.DataType) -> pa.Array | None:
@@ -81,30 +79,45 @@ def convert(array: pa.Array, target: pa.DataType) -> pa.Array | None:
         try:
             converted = array
             for step in route:
-                converted = converted.cast(step)
+                converted = _cast_exactly(converted, step)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
             continue
         return converted
     return None
 
 
-def find_unreadable(array: pa.Array, target: pa.DataType, limit: int) -> list[int]:
-    """Positions of the first ``limit`` cells that cannot be converted, ascending.
+def _cast_exactly(array: pa.Array, target: pa.DataType) -> pa.Array:
+    converted = array.cast(target)
+    # Of all casts Arrow calls safe, only this one drops something without a word: the time of day.
+    if pa.types.is_timestamp(array.type) and target == pa.date32():
+        midnights = converted.cast(pa.timestamp(array.type.unit))
+        if not midnights.equals(array.cast(midnights.type)):
+            raise pa.ArrowInvalid("a time of day is not part of a date")
+    return converted
 
-    Halves the array until the culprits stand alone, so that Arrow's own parser stays the only judge.
+
+def convert_piecewise(array: pa.Array, target: pa.DataType, limit: int) -> tuple[pa.Array, list[int]]:
+    """The array as ``target`` with null for unreadable cells, and the positions of the first ``limit`` of those.
+
+    Halves the array until the culprits stand alone, so that Arrow's own parser stays the only judge. Beyond ``limit``
+    all is null.
     """
-    found: list[int] = []
+    pieces, done = [pa.nulls(0, target)], 0
+    bad: list[int] = []
     pending = [(0, len(array))]
-    while pending and len(found) < limit:
+    while pending and len(bad) < limit:
         start, size = pending.pop()
-        if convert(array.slice(start, size), target) is not None:
+        piece = convert(array.slice(start, size), target)
+        if piece is None and size > 1:
+            half = size // 2
+            pending += [(start + half, size - half), (start, half)]
             continue
-        if size == 1:
-            found.append(start)
-            continue
-        half = size // 2
-        pending += [(start + half, size - half), (start, half)]
-    return found
+        if piece is None:
+            bad.append(start)
+            piece = pa.nulls(1, target)
+        pieces.append(piece)
+        done = start + size
+    return pa.concat_arrays([*pieces, pa.nulls(len(array) - done, target)]), bad
 
 
 def _nan_as_null(array: pa.Array) -> pa.Array:

@@ -73,7 +73,7 @@ def _inferred(config: IngestConfig, offered: pa.Schema) -> tuple[Schema, tuple[s
     columns, left_out = [], []
     for field in offered:
         role, dtype = roles.get(field.name, Role.FEATURE), dtype_of(field.type)
-        if role is Role.TIME and dtype == "string":
+        if role is Role.TIME and (dtype == "string" or pa.types.is_null(field.type)):
             dtype = "timestamp"
         if role is Role.TIME and dtype not in TEMPORAL:
             problems.append(f"ingest.time: {field.name} holds {field.type}, expected dates or times")
@@ -96,7 +96,8 @@ def dtype_of(arrow_type: pa.DataType) -> DType | None:
     value = arrow_type.value_type if types.is_dictionary(arrow_type) else arrow_type
     if types.is_float16(value) or types.is_float32(value):
         return "float32"
-    if types.is_float64(value) or types.is_decimal(value):
+    # A column that so far holds nothing is taken as numbers that start later.
+    if types.is_float64(value) or types.is_decimal(value) or types.is_null(value):
         return "float64"
     if types.is_integer(value):
         return "int64" if value.bit_width == 64 or types.is_uint32(value) else "int32"

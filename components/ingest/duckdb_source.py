@@ -6,7 +6,7 @@ import difflib
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -37,8 +37,10 @@ def open_duckdb(config: DuckDBSource) -> Iterator[Source]:
         }
         with duckdb.connect(str(path), read_only=True, config=settings) as connection:
             relation = _relation(connection, config)
-            parameters = dict(config.parameters)
-            schema = _schema(connection, f"SELECT * FROM {relation} LIMIT 0", parameters)
+            parameters = config.parameters
+            schema = (
+                connection.sql(f"SELECT * FROM {relation} LIMIT 0", params=parameters or None).to_arrow_table().schema
+            )
 
             def read(request: Request) -> Iterator[pa.RecordBatch]:
                 query = select(DIALECT, relation, request, schema)
@@ -47,14 +49,6 @@ def open_duckdb(config: DuckDBSource) -> Iterator[Source]:
                     yield from found.to_arrow_reader(request.batch_rows)
 
             yield Source(f"{config.database} {config.table or 'query'}", schema, read)
-
-
-def _schema(connection: duckdb.DuckDBPyConnection, sql: str, parameters: dict[str, Any]) -> pa.Schema:
-    schema = connection.sql(sql, params=parameters or None).to_arrow_table().schema
-    repeated = sorted({name for name in schema.names if schema.names.count(name) > 1})
-    if repeated:
-        raise InputError(f"the query names columns more than once: {', '.join(repeated)}")
-    return schema
 
 
 def _relation(connection: duckdb.DuckDBPyConnection, config: DuckDBSource) -> str:

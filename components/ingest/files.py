@@ -103,11 +103,9 @@ class MalformedLines:
 def _csv_schema(file: Path, config: CsvSource) -> pa.Schema:
     """Types guessed from the first block. Whole numbers count as decimal ones: a later block may have some."""
     convert = pv.ConvertOptions(null_values=config.null_values, strings_can_be_null=True)
-    reader = _csv_reader(file, config, convert, MalformedLines())
-    with reader:
-        guessed = reader.schema
-    types = [pa.float64() if pa.types.is_integer(f.type) or pa.types.is_null(f.type) else f.type for f in guessed]
-    return pa.schema([pa.field(f.name, type_) for f, type_ in zip(guessed, types, strict=True)])
+    with _explained(file, "CSV"), _csv_reader(file, config, convert, MalformedLines()) as reader:
+        types = [pa.float64() if pa.types.is_integer(type_) else type_ for type_ in reader.schema.types]
+        return pa.schema(zip(reader.schema.names, types, strict=True))
 
 
 def _csv_batches(

@@ -135,7 +135,11 @@ def _value_set(values: Sequence[Any], arrow_type: pa.DataType) -> pa.Array:
             representable.append(pa.scalar(value).cast(arrow_type))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
             continue
-    return pa.array([scalar.as_py() for scalar in representable], type=arrow_type)
+    found = [scalar.as_py() for scalar in representable]
+    if pa.types.is_floating(arrow_type) and 0 in found:
+        # Arrow's set tells 0.0 from -0.0, which are equal everywhere else.
+        found += [0.0, -0.0]
+    return pa.array(found, type=arrow_type)
 
 
 def mask_of(conditions: Iterable[Condition], batch: pa.RecordBatch) -> pa.Array | None:
@@ -154,7 +158,11 @@ def pushable(conditions: Iterable[Condition], schema: pa.Schema) -> list[Conditi
     """The conditions a source can evaluate on its own types without losing a row that passes after conversion."""
     found = []
     for condition in conditions:
-        values = _values_as(schema.field(condition.column).type, condition.values)
+        arrow_type = schema.field(condition.column).type
+        if condition.op == "is_null" and pa.types.is_floating(arrow_type):
+            # Parquet statistics count nulls but not NaN, so they would rule out row groups that have NaN only.
+            continue
+        values = _values_as(arrow_type, condition.values)
         if values is not None:
             found.append(replace(condition, values=values))
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 Positions = NDArray[np.int64]
@@ -23,15 +24,15 @@ class TimeOrder:
             entities: string or integer column of the same length, or None for one series.
         """
         integers = times.cast(pa.int32() if pa.types.is_date32(times.type) else pa.int64())
-        known = np.flatnonzero(np.asarray(times.is_valid()))
-        ticks = np.asarray(integers.drop_null(), dtype=np.int64)
+        known = _as_numpy(pc.indices_nonzero(times.is_valid()))
+        ticks = _as_numpy(integers.drop_null())
         if not len(ticks):
             return known, known
         if entities is None:
             codes, names = np.zeros(len(ticks), dtype=np.int64), list[str | None]([None])
         else:
             encoded = entities.take(pa.array(known)).dictionary_encode(null_encoding="encode")
-            codes, names = np.asarray(encoded.indices), encoded.dictionary.to_pylist()
+            codes, names = _as_numpy(encoded.indices), encoded.dictionary.to_pylist()
         order = np.argsort(codes, kind="stable")
         step = self._steps(ticks[order], codes[order], names)
         rows = known[order]
@@ -47,3 +48,8 @@ class TimeOrder:
         for end in [*(first[1:] - 1), len(ticks) - 1]:
             self._last[names[codes[end]]] = int(ticks[end])
         return step
+
+
+def _as_numpy(array: pa.Array) -> Positions:
+    # Not np.asarray: Arrow would load pandas for that, which takes a second.
+    return np.from_dlpack(array).astype(np.int64) if len(array) else np.empty(0, dtype=np.int64)

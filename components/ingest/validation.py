@@ -93,10 +93,9 @@ class Validator:
         missing = pc.is_null(array)
         if bad is not None:
             missing = pc.and_not(missing, bad.mask)
-        rows = np.flatnonzero(np.asarray(missing))
-        self._missing[column.name] += len(rows)
+        self._missing[column.name] += missing.true_count
         first = self._first_missing.setdefault(column.name, [])
-        first += [self.rows + 1 + int(row) for row in rows[: FIRST_ROWS - len(first)]]
+        first += [self.rows + 1 + row for row in _positions(missing, FIRST_ROWS - len(first))]
 
     def _check_numbers(self, column: Column, array: pa.Array) -> None:
         extremes = pc.min_max(array).as_py()
@@ -133,13 +132,18 @@ class Validator:
             self.last_time = max(filter(None, (self.last_time, extremes["max"])))
 
     def _note(self, column: str, rule: str, mask: pa.Array, values: pa.Array, limit: int | None = None) -> None:
-        rows = np.flatnonzero(np.asarray(mask.fill_null(False)))
-        if not len(rows):
+        if not mask.true_count:
             return
         finding = self._findings.setdefault((column, rule), Finding(column, rule, limit=limit))
-        finding.count += len(rows)
-        wanted = rows[: FIRST_ROWS - len(finding.first)]
-        finding.first += [(self.rows + 1 + int(row), values[int(row)].as_py()) for row in wanted]
+        finding.count += mask.true_count
+        wanted = _positions(mask, FIRST_ROWS - len(finding.first))
+        finding.first += [(self.rows + 1 + row, values[row].as_py()) for row in wanted]
+
+
+def _positions(mask: pa.BooleanArray, limit: int) -> list[int]:
+    """The first positions where a mask is true. Not by way of NumPy: Arrow would load pandas for that."""
+    positions: list[int] = pc.indices_nonzero(mask).slice(0, limit).to_pylist()
+    return positions
 
 
 def _unreadable_as(column: Column) -> str:

@@ -1,0 +1,101 @@
+"""What of BigQuery can be told without a server: queries, parameters, limits, types, credentials."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from components.ingest.bigquery_source import (
+    arrow_schema,
+    client_of,
+    job_config_of,
+    open_bigquery,
+    parameter_of,
+    relation_of,
+    storage_client_of,
+)
+from components.ingest.config import BigQuerySource
+from components.ingest.sql import Query
+from components.shared.errors import InputError
+
+
+def source(**keys: Any) -> BigQuerySource:
+    return BigQuerySource.parse({"kind": "bigquery", "table": "market.prices", **keys})
+
+
+@pytest.mark.parametrize(
+    ("table", "quoted"),
+    [
+        ("market.prices", "`market.prices`"),
+        ("my-project.market.prices", "`my-project.market.prices`"),
+        ("example.com:my-project.market.prices$20200101", "`example.com:my-project.market.prices$20200101`"),
+    ],
+)
+def test_a_table_name_is_quoted(table: str, quoted: str) -> None:
+    assert relation_of(source(table=table)) == quoted
+
+
+@pytest.mark.parametrize("table", ["prices", "a.b` WHERE true; --", "market.prices x", "", "a.b.c.d e"])
+def test_a_malformed_table_name_is_refused(table: str) -> None:
+    with pytest.raises(InputError, match=r"expected dataset\.table"):
+        relation_of(source(table=table))
+
+
+@pytest.mark.parametrize(
+    ("value", "sql_type"),
+    [
+        (True, "BOOL"),
+        (3, "INT64"),
+        (0.5, "FLOAT64"),
+        ("a", "STRING"),
+        (date(2020, 1, 1), "DATE"),
+        (datetime(2020, 1, 1), "DATETIME"),
+        (datetime(2020, 1, 1, tzinfo=UTC), "TIMESTAMP"),
+        ([1, 2.5], "FLOAT64"),
+        (["a"], "STRING"),
+    ],
+    ids=str,
+)
+def test_a_parameter_has_the_type_of_its_value(value: Any, sql_type: str) -> None:
+    sent = parameter_of("p", value).to_api_repr()
+    assert sent["name"] == "p"
+    found = sent["parameterType"].get("arrayType", sent["parameterType"])["type"]
+    assert found == sql_type
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_every_job_has_a_limit_on_its_bytes(dry_run: bool) -> None:
+    job = job_config_of(source(maximum_bytes_billed=1234), Query("SELECT 1", {"x": 1}), dry_run=dry_run)
+    assert job.maximum_bytes_billed == 1234
+    assert bool(job.dry_run) is dry_run
+    assert [parameter.name for parameter in job.query_parameters] == ["x"]
+    assert source().maximum_bytes_billed == 10 << 30
+
+
+def test_fields_become_arrow_types() -> None:
+    from google.cloud.bigquery import SchemaField
+
+    fields = [SchemaField("a", "FLOAT"), SchemaField("b", "TIMESTAMP"), SchemaField("c", "STRING", mode="REPEATED")]
+    assert arrow_schema([*fields, SchemaField("d", "GEOGRAPHY")]) == pa.schema(
+        [("a", pa.float64()), ("b", pa.timestamp("us", "UTC")), ("c", pa.binary()), ("d", pa.binary())]
+    )
+
+
+def test_a_plain_http_server_gets_no_credentials() -> None:
+    from google.auth.credentials import AnonymousCredentials
+
+    config = source(api_endpoint="http://127.0.0.1:9", project="p")
+    with client_of(config) as client:
+        assert isinstance(client._credentials, AnonymousCredentials)
+        assert (client.project, client._connection.API_BASE_URL) == ("p", "http://127.0.0.1:9")
+    assert storage_client_of(config) is None
+
+
+def test_missing_credentials_say_what_to_type(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "absent.json"))
+    monkeypatch.delenv("BIGQUERY_EMULATOR_HOST", raising=False)
+    with pytest.raises(InputError, match="gcloud auth application-default login"), open_bigquery(source()):
+        pass

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import gzip
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from components.shared.errors import InputError
+
+NAMED = {"catalog": None, "time": "day", "target": "x"}
+
+
+def csv(path: Path, **keys: Any) -> dict[str, Any]:
+    return {"kind": "csv", "path": str(path), **keys}
+
+
+def days(start: int, count: int) -> pa.Array:
+    return pa.array([date(2020, 1, 1) + timedelta(days=start + i) for i in range(count)])
+
+
+def test_a_csv_with_its_own_delimiter_nulls_and_encoding(tmp_path: Path, ingest: Any) -> None:
+    (tmp_path / "t.csv").write_bytes("day;x;größe\n2020-01-01;1;-\n2020-01-02;-;2\n".encode("latin-1"))
+    found = ingest(csv(tmp_path / "t.csv", delimiter=";", null_values=["-"], encoding="latin-1"), **NAMED)
+    assert found.to_pydict() == {
+        "day": [date(2020, 1, 1), date(2020, 1, 2)],
+        "x": [1.0, None],
+        "größe": [None, 2.0],
+    }
+
+
+def test_whole_numbers_of_a_csv_may_be_followed_by_decimal_ones(tmp_path: Path, ingest: Any) -> None:
+    (tmp_path / "t.csv").write_text("day,x\n2020-01-01,1\n2020-01-02,1.5\n")
+    assert ingest(csv(tmp_path / "t.csv"), **NAMED)["x"].to_pylist() == [1.0, 1.5]
+
+
+def test_a_folder_of_csv_files_is_one_table(tmp_path: Path, ingest: Any) -> None:
+    (tmp_path / "1.csv").write_text("day,x\n2020-01-01,1\n")
+    # Columns may come in another order, and files may be compressed.
+    with gzip.open(tmp_path / "2.csv.gz", "wt") as stream:
+        stream.write("x,day\n2,2020-01-02\n")
+    assert ingest(csv(tmp_path), **NAMED)["x"].to_pylist() == [1.0, 2.0]
+
+
+def test_parquet_files_may_differ_in_types_but_not_in_columns(tmp_path: Path, ingest: Any) -> None:
+    pq.write_table(pa.table({"day": days(0, 1), "x": [1.5]}), tmp_path / "1.parquet")
+    pq.write_table(pa.table({"day": days(1, 1), "x": [2]}), tmp_path / "2.parquet")
+    source = {"kind": "parquet", "path": str(tmp_path / "*.parquet")}
+    kept = ingest(source, **NAMED, filter=[{"column": "x", "op": ">", "value": 1.6}])
+    assert kept["x"].to_pylist() == [2.0]
+    pq.write_table(pa.table({"day": days(2, 1), "z": [2]}), tmp_path / "3.parquet")
+    with pytest.raises(InputError, match=r"3\.parquet lacks x and adds z"):
+        ingest(source, **NAMED)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "Empty CSV file"),
+        (b"day,x\n", "the table has no rows"),
+        (b"day,x,x\n2020-01-01,1,2\n", "columns appear more than once: x"),
+        ("day,x,é\n2020-01-01,1,2\n".encode("latin-1"), r"set source\.encoding"),
+        (b"day,x\n2020-01-01,1\n2020-01-02\n2020-01-03,1,2\n", r"2 lines do not have .* line 3 has 1 .*, line 4 has 3"),
+    ],
+    ids=["empty", "header only", "repeated column", "encoding", "ragged lines"],
+)
+def test_a_csv_that_cannot_be_used_says_why(tmp_path: Path, ingest: Any, content: bytes, message: str) -> None:
+    (tmp_path / "t.csv").write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        ingest(csv(tmp_path / "t.csv"), **NAMED)
+
+
+@pytest.mark.parametrize("damage", ["truncated", "overwritten"])
+def test_a_damaged_parquet_file_is_named(tmp_path: Path, ingest: Any, damage: str) -> None:
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"day": days(0, 20_000), "x": np.random.default_rng(0).random(20_000)}), path)
+    content = path.read_bytes()
+    half = len(content) // 2
+    path.write_bytes(content[:half] if damage == "truncated" else content[:50] + b"\0" * half + content[50 + half :])
+    with pytest.raises(InputError, match=r"t\.parquet cannot be read as Parquet"):
+        ingest({"kind": "parquet", "path": str(path)}, **NAMED)
+    assert not (tmp_path / "table").exists()

@@ -38,7 +38,7 @@ def generate(path: str, rows: str) -> None:
     with pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=False) as writer:
         for start in range(0, int(rows), ROW_GROUP):
             size = min(ROW_GROUP, int(rows) - start)
-            seconds = np.arange(start, start + size, dtype="datetime64[s]").astype("datetime64[us]")
+            seconds = np.arange(start, start + size).astype("datetime64[s]").astype("datetime64[us]")
             walks = [100 + np.round(rng.standard_normal(size).cumsum() * 0.01, 2) for _ in names[1:]]
             writer.write_table(pa.table([seconds, *walks], schema=schema), row_group_size=ROW_GROUP)
 

@@ -6,9 +6,10 @@ Cheap to import on purpose: neither KFP nor TensorFlow is needed to read and che
 from __future__ import annotations
 
 import difflib
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -26,18 +27,22 @@ HERE = Path(__file__).resolve().parent
 CONFIGS, COMPILED = HERE / "configs", HERE / "compiled"
 
 
-class ForecastingExperiment(StrictModel):
-    """Sections of a forecasting experiment; a section left out takes its defaults."""
+with warnings.catch_warnings():
+    # The section is called `register`, as the stage is; that it hides a method of Python's ABCMeta hurts nobody.
+    warnings.filterwarnings("ignore", message='Field name "register"')
 
-    description: str = ""
-    ingest: IngestConfig
-    preprocess: PreprocessConfig = Field(default_factory=PreprocessConfig)
-    train: TrainConfig
-    evaluate: EvaluateConfig = Field(default_factory=EvaluateConfig)
-    explain: ExplainConfig = Field(default_factory=ExplainConfig)
-    register: RegisterConfig
-    device: str = "auto"
-    seed: int = 0
+    class ForecastingExperiment(StrictModel):
+        """Sections of a forecasting experiment; a section left out takes its defaults."""
+
+        description: str = ""
+        ingest: IngestConfig
+        preprocess: PreprocessConfig = Field(default_factory=PreprocessConfig)
+        train: TrainConfig
+        evaluate: EvaluateConfig = Field(default_factory=EvaluateConfig)
+        explain: ExplainConfig = Field(default_factory=ExplainConfig)
+        register: RegisterConfig
+        device: Literal["auto", "cpu", "metal", "cuda", "tpu"] = "auto"
+        seed: int = Field(default=0, ge=0, lt=2**31)
 
 
 @dataclass(frozen=True)
@@ -85,8 +90,13 @@ def resolve(
 
 
 def arguments(experiment: StrictModel) -> dict[str, Any]:
-    """The pipeline's parameters: one struct a section, in full, so that a stored run says what it ran with."""
-    values = experiment.model_dump(mode="json")
+    """The pipeline's parameters: one struct a section, in full, so that a stored run says what it ran with.
+
+    A null that is the default anyway is left out: KFP compiles no null into a struct.
+    """
+    values = experiment.model_dump(mode="json", exclude_none=True)
+    if type(experiment).model_validate(values) != experiment:
+        values = experiment.model_dump(mode="json")
     values.pop("description", None)
     return values
 

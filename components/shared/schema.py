@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from components.shared.config import StrictModel, read_yaml, validate
 from components.shared.errors import InputError
@@ -28,16 +28,39 @@ class Role(StrEnum):
     KNOWN_AHEAD = "known_ahead"
 
 
+def _ends(value: Any) -> Any:
+    """A range written as ``{min: 0}`` is the pair ``(0, None)``."""
+    if not isinstance(value, dict):
+        return value
+    unknown = sorted(value.keys() - {"min", "max"})
+    if unknown:
+        raise ValueError(f"expected [lowest, highest] or a mapping of min and max, got {', '.join(unknown)}")
+    return (value.get("min"), value.get("max"))
+
+
 class Column(StrictModel):
-    """One column: ``range`` is inclusive, ``max_null_share`` is a share of rows between 0 and 1."""
+    """One column: ``range`` is inclusive, ``max_null_share`` is a share of rows between 0 and 1.
+
+    ``range`` reads as ``[0, 100]`` or, open at one end, as ``{min: 0}``.
+    """
 
     name: str = Field(min_length=1)
     dtype: DType
     role: Role = Role.FEATURE
     unit: str = ""
     description: str = ""
-    range: tuple[float | None, float | None] = (None, None)
+    range: Annotated[tuple[float | None, float | None], BeforeValidator(_ends)] = (None, None)
     max_null_share: float = Field(default=1.0, ge=0.0, le=1.0)
+
+    @model_serializer(mode="wrap")
+    def _say_only_what_matters(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave defaults out and write open ranges without nulls, which KFP cannot compile into a parameter."""
+        values: dict[str, Any] = plain(self)
+        values["range"] = {
+            end: value for end, value in zip(("min", "max"), self.range, strict=True) if value is not None
+        }
+        defaults = {"unit": "", "description": "", "range": {}, "max_null_share": 1.0}
+        return {key: value for key, value in values.items() if key not in defaults or value != defaults[key]}
 
     def arrow_field(self) -> pa.Field:
         import pyarrow as pa

@@ -31,6 +31,25 @@ def test_a_catalog_reads_into_a_schema(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "ends", "dumped"),
+    [
+        ("[0, 1]", (0, 1), {"min": 0, "max": 1}),
+        ("[0, null]", (0, None), {"min": 0}),
+        ("{max: 3}", (None, 3), {"max": 3}),
+        ("[null, null]", (None, None), None),
+    ],
+)
+def test_a_range_reads_both_ways_and_is_written_without_nulls(
+    written: str, ends: tuple[float | None, float | None], dumped: dict[str, float] | None, tmp_path: Path
+) -> None:
+    schema = Schema.from_yaml(catalog(tmp_path, f"columns:\n  - {{name: a, dtype: float64, range: {written}}}\n"))
+    assert schema["a"].range == ends
+    plain = schema.model_dump(mode="json")
+    assert plain["columns"][0].get("range") == dumped
+    assert Schema.model_validate(plain) == schema
+
+
+@pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("columns:\n  - {name: a, dtype: flaot}\n", "catalog.yaml:2: columns.0.dtype"),

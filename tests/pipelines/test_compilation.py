@@ -30,7 +30,7 @@ def test_the_compiled_file_runs_each_stage_by_kfps_executor(tmp_path: Path) -> N
     for name, container in containers.items():
         assert container["image"] == "tandem-suite"
         assert container["command"][:3] == ["python3", "-m", "kfp.dsl.executor_main"]
-        assert name.removeprefix("exec-") in container["command"]
+        assert container["args"][-2:] == ["--function_to_execute", name.removeprefix("exec-")]
 
 
 def test_a_compiled_file_carries_its_default_experiment(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ class Options:
         cache: take results from the cache; ``no_cache`` names tasks for which not.
         parallel: tasks at a time; 1 runs them in this process, more in that many worker processes.
         fail_fast: begin no new task after the first failure.
-        isolate: tasks that run in a process of their own; ``profile`` names tasks to profile.
+        isolate: tasks that run in a process of their own; ``profile`` says which kind of profile to take of which task.
         timeout: seconds by task name; the empty name holds for every task.
         components: ``kfp_config.ini`` to use instead of the nearest one.
         stubs: values that stand for what tasks or components would return.
@@ -52,7 +52,7 @@ class Options:
     parallel: int = 1
     fail_fast: bool = False
     isolate: tuple[str, ...] = ()
-    profile: tuple[str, ...] = ()
+    profile: Mapping[str, str] = field(default_factory=dict)
     timeout: Mapping[str, float] = field(default_factory=dict)
     allow_host_commands: bool = False
     components: str = ""
@@ -236,12 +236,23 @@ class _Engine:
             lane.close()
 
     def _lane(self, code: ComponentCode, tell: Callable[[Job, Mapping[str, Any]], None]) -> Lane:
-        return InProcessLane(code, tell)
+        isolated = frozenset(self.options.isolate)
+        here = InProcessLane(code, tell)
+        if self.options.debug or not (isolated or self.options.parallel > 1):
+            return here
+        from local_runner.workers import IsolatingLane, WorkerLane
+
+        def apart(job: Job) -> bool:
+            return bool(isolated & {job.name, job.path})
+
+        workers = WorkerLane(self.options.parallel, code, tell, apart)
+        return workers if self.options.parallel > 1 else IsolatingLane(here, workers, apart)
 
     def _tasks(self) -> TaskOptions:
         return TaskOptions(
             self.options.cache, frozenset(self.options.no_cache), self.options.timeout, self.options.stubs,
-            self.options.allow_host_commands, self.reuse or (lambda _: None), frozenset(self.options.skip),
+            self.options.allow_host_commands, self.options.profile, self.options.debug, self.reuse or (lambda _: None),
+            frozenset(self.options.skip),
         )  # fmt: skip
 
     def _end(self, state: State, outcome: Outcome, observer: Observer) -> Run:

@@ -48,7 +48,7 @@ def main() -> None:
 @click.option("--isolate", multiple=True, metavar="TASK", help="Run TASK in a process of its own.")
 @click.option("--timeout", multiple=True, metavar="[TASK=]SECONDS", help="Most seconds a task may take.")
 @click.option("--pdb", is_flag=True, help="Open the debugger where a task fails.")
-@click.option("--profile", multiple=True, metavar="TASK", help="Write a cProfile of TASK into its folder.")
+@click.option("--profile", multiple=True, metavar="TASK[=tensorflow]", help="Write a profile of TASK into its folder.")
 @click.option("--stub", multiple=True, metavar="NAME=VALUE", help="Use VALUE (JSON) for what a task would return.")
 @click.option("--allow-host-commands", is_flag=True, help="Run container components as commands of this machine.")
 @click.option("--components", type=click.Path(path_type=Path), help="kfp_config.ini that says where components are.")

@@ -40,6 +40,8 @@ class TaskOptions:
     timeout: Mapping[str, float] = field(default_factory=dict)
     stubs: Mapping[str, Any] = field(default_factory=dict)
     allow_host: bool = False
+    profile: Mapping[str, str] = field(default_factory=dict)
+    debug: bool = False
     reuse: Callable[[str], TaskRecord | None] = lambda _: None
     skip: frozenset[str] = frozenset()
 
@@ -86,9 +88,12 @@ class TaskDesk:
             self.pipeline.executor(turn.task.component), parameters,
             {name: tuple(map(digests.artifact, found)) for name, found in resolved.artifacts.items()},
             self.options.timeout.get(turn.task.name, self.options.timeout.get("")), self.options.allow_host,
+            self.options.profile.get(turn.task.name, ""), self.options.debug,
         )  # fmt: skip
-        filled = self._constants(job, resolved)
-        return dataclasses.replace(job, parameters=inputs.as_declared({**parameters, **filled}, definitions, turn.path))
+        # Values that only a constant's placeholders refer to are not the component's own.
+        declared = {**job.parameters, **self._constants(job, resolved)}
+        declared = {name: declared[name] for name in definitions.get("parameters") or {} if name in declared}
+        return dataclasses.replace(job, parameters=inputs.as_declared(declared, definitions, turn.path))
 
     def reuse(self, turn: Turn, job: Job) -> Outcome | None:
         """The outcome of an equal task that was done before, anywhere in the store; or of a stub."""
@@ -131,7 +136,8 @@ class TaskDesk:
 
     def _constants(self, job: Job, resolved: Resolved) -> Parameters:
         """Placeholders are filled in where the compiled file wrote them, never in data that happens to look so."""
-        templated = [name for name in resolved.constants if "{{$" in str(job.parameters.get(name))]
+        written = resolved.constants | (set(job.parameters) - set(resolved.parameters))
+        templated = [name for name in sorted(written) if "{{$" in str(job.parameters.get(name))]
         if not templated:
             return {}
         placeholders = Placeholders(job.names, job.name, job.path, executor_input(job))

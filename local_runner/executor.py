@@ -7,7 +7,7 @@ import signal
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
@@ -19,6 +19,7 @@ from local_runner.guard import guarded
 from local_runner.inputs import ArtifactLists, Parameters
 from local_runner.job import Job, Result, executor_input
 from local_runner.placeholders import Placeholders
+from local_runner.profiling import profiled
 from local_runner.records import ArtifactRecord, TaskKind
 from local_runner.values import typed
 
@@ -29,7 +30,7 @@ Progress = Callable[[Mapping[str, Any]], None]
 def execute(job: Job, code: ComponentCode, on_progress: Progress) -> Result:
     """Run a job to its end; its failure is in the result, never raised. An interrupt is raised."""
     job.folder.mkdir(parents=True, exist_ok=True)
-    with captured(job.folder / "log.txt"):
+    with nullcontext() if job.debug else captured(job.folder / "log.txt"):
         try:
             with guarded(_environment(job), on_progress), _limited(job.timeout):
                 if job.kind == TaskKind.CONTAINER:
@@ -37,7 +38,9 @@ def execute(job: Job, code: ComponentCode, on_progress: Progress) -> Result:
 
                     container.run(job)
                 else:
-                    run_function(job, code.function(job))
+                    function = code.function(job)
+                    with profiled(job.profile, job.folder) if job.profile else nullcontext():
+                        run_function(job, function)
             return Result(*read_outputs(job))
         except SystemExit as error:
             return _exited(job, error)

@@ -23,8 +23,8 @@ class Names:
 
     @property
     def resource(self) -> str:
-        """Name of the run in the form a cluster would give it."""
-        return f"projects/local/locations/local/pipelineJobs/{self.run_id}"
+        """Name of the run as a resource: begins with the pipeline's name, as on a cluster."""
+        return f"{self.pipeline}-{self.run_id}"
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,8 @@ class Job:
     Attributes:
         component: the compiled component section; ``executor`` is the compiled executor section.
         timeout: seconds it may run; None for no limit.
+        profile: kind of profile to take, empty for none.
+        debug: its output is not redirected, so that a debugger can be used.
         on_host: a container component runs as a command of this machine.
         folder: the task's own folder; outputs go below it.
     """
@@ -50,6 +52,8 @@ class Job:
     artifacts: ArtifactLists
     timeout: float | None = None
     on_host: bool = False
+    profile: str = ""
+    debug: bool = False
 
     @property
     def container(self) -> Mapping[str, Any]:

@@ -54,4 +54,9 @@ def perform(job: Job, code: ComponentCode, on_progress: Progress) -> Result:
             return importer.run(job)
         except Exception as error:  # a failed import is the task's failure
             return executor.failure(error)
-    return executor.execute(job, code, lambda progress: on_progress(job, progress))
+    result = executor.execute(job, code, lambda progress: on_progress(job, progress))
+    if job.debug and result.error is not None and result.error.__traceback__ is not None:
+        import pdb
+
+        pdb.post_mortem(result.error.__traceback__)
+    return result

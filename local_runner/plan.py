@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from local_runner.errors import PlanError
+from local_runner.google import unwrap
 from local_runner.records import TaskKind
 
 
@@ -162,8 +163,8 @@ class _Builder:
 
     def __init__(self, spec: Mapping[str, Any], text: str) -> None:
         self.spec, self.text = spec, text
-        self.components: dict[str, Any] = spec.get("components") or {}
-        self.executors: dict[str, Any] = (spec.get("deploymentSpec") or {}).get("executors") or {}
+        executors = (spec.get("deploymentSpec") or {}).get("executors") or {}
+        self.components, self.executors = unwrap(spec.get("components") or {}, executors)
         self.problems: list[str] = []
 
     def build(self) -> Pipeline:

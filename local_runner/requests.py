@@ -11,7 +11,8 @@ from typing import Any
 
 from local_runner import arguments, plan
 from local_runner.api import Options
-from local_runner.errors import UsageError
+from local_runner.errors import UsageError, nearest
+from local_runner.profiling import KINDS
 from local_runner.records import TaskRecord
 
 
@@ -85,7 +86,7 @@ def _options(how: Mapping[str, Any], device: str) -> Options:
         parallel=how["parallel"],
         fail_fast=how["fail_fast"],
         isolate=tuple(how["isolate"]),
-        profile=tuple(how["profile"]),
+        profile=_profiles(how["profile"]),
         timeout=_timeouts(how["timeout"]),
         allow_host_commands=how["allow_host_commands"],
         components=str(how["components"].absolute()) if how["components"] else "",
@@ -93,6 +94,16 @@ def _options(how: Mapping[str, Any], device: str) -> Options:
         device=device,
         debug=how["pdb"],
     )
+
+
+def _profiles(given: Sequence[str]) -> dict[str, str]:
+    found = {}
+    for text in given:
+        task, _, kind = text.partition("=")
+        if kind not in ("", *KINDS):
+            raise UsageError(f"--profile {text!r}: expected TASK or TASK=KIND. {nearest(kind, KINDS)}")
+        found[task] = kind or KINDS[0]
+    return found
 
 
 def _timeouts(given: Sequence[str]) -> dict[str, float]:

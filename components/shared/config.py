@@ -151,7 +151,7 @@ def explain(error: ValidationError, model: type[BaseModel], source: ConfigSource
     """Turn pydantic's errors into one line each: place, key, what was expected, what came, nearest valid name."""
     problems = []
     for item in error.errors():
-        keys = _keys_in_data(item["loc"], source.data)
+        keys = _keys_in_data(item["loc"], source.data, keep_last=item["type"] == "missing")
         shown = ".".join(str(part) for part in (*prefix, *keys))
         place = source.place(keys)
         if item["type"] == "extra_forbidden":
@@ -176,8 +176,11 @@ def explain(error: ValidationError, model: type[BaseModel], source: ConfigSource
     return problems
 
 
-def _keys_in_data(location: Sequence[str | int], data: Any) -> KeyPath:
-    """Drop the parts of a pydantic location that name a union's variant rather than a key the user wrote."""
+def _keys_in_data(location: Sequence[str | int], data: Any, *, keep_last: bool) -> KeyPath:
+    """Drop the parts of a pydantic location that name a union's variant rather than a key the user wrote.
+
+    ``keep_last`` keeps a last part that is not in the data, which is right for the name of a missing key.
+    """
     keys: list[str | int] = []
     for position, part in enumerate(location):
         last = position == len(location) - 1
@@ -185,7 +188,7 @@ def _keys_in_data(location: Sequence[str | int], data: Any) -> KeyPath:
             data = data[part]
         elif isinstance(data, list) and isinstance(part, int) and part < len(data):
             data = data[part]
-        elif not last:
+        elif not (last and keep_last):
             continue
         keys.append(part)
     return tuple(keys)

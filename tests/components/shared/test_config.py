@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import pytest
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from components.shared.config import ConfigSource, StrictModel, override, read_yaml, validate
 from components.shared.errors import InputError
@@ -18,6 +18,12 @@ class Circle(StrictModel):
 class Square(StrictModel):
     kind: Literal["square"]
     side: float
+
+    @model_validator(mode="after")
+    def _is_not_unlucky(self) -> Self:
+        if self.side == 13:
+            raise ValueError("expected another side")
+        return self
 
 
 class Drawing(StrictModel):
@@ -47,12 +53,22 @@ def write(folder: Path, text: str) -> Path:
         ("title: x\nshape:\n  kind: circel\n", "drawing.yaml:3: shape.kind: unknown 'circel': did you mean circle?"),
         ("title: x\nshape:\n  radius: 3\n", "drawing.yaml:2: shape"),
         ("title: x\nshape: {kind: square}\n", "drawing.yaml:2: missing key shape.side"),
+        ("title: x\nshape: {kind: square, side: 13}\n", "drawing.yaml:2: shape: expected another side"),
         (
             "title: x\nshape: {kind: square, side: 1}\nlayers:\n  - {kind: circle, raduis: 1}\n",
             "drawing.yaml:4: unknown key layers.0.raduis",
         ),
     ],
-    ids=["top-level", "inside-a-variant", "bad-value", "variant", "no-variant", "missing", "in-a-list"],
+    ids=[
+        "top-level",
+        "inside-a-variant",
+        "bad-value",
+        "variant",
+        "no-variant",
+        "missing",
+        "whole-variant",
+        "in-a-list",
+    ],
 )
 def test_a_problem_names_file_line_key_and_remedy(text: str, expected: str, tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:

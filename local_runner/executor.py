@@ -69,6 +69,8 @@ def failure(error: BaseException) -> Result:
     """A failed result: the exception, and its traceback from the task's own first frame on."""
     frames = _own_frames(error.__traceback__)
     error = error.with_traceback(frames)
+    if getattr(error, "exit_code", None) == 2:  # the user's input is at fault: where in the code it was found is noise
+        return Result(error=error, traceback=str(error))
     return Result(error=error, traceback="".join(traceback.format_exception(error)))
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from local_runner import arguments as argument_check
-from local_runner import component_files, plan, preflight, sources
+from local_runner import component_files, freshness, plan, preflight, sources
 from local_runner.cache import Cache
 from local_runner.capture import LogTail
 from local_runner.component_code import ComponentCode
@@ -219,6 +219,7 @@ class _Engine:
         return done
 
     def _schedule(self, values: Values, observer: Observer, tail: LogTail) -> Outcome:
+        freshness.forget_changed()
         import kfp.dsl.executor  # noqa: F401  (a second or so that must not be counted as the first task's)
 
         created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.record.created))

@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+from local_runner import freshness
+
 PROGRESS_LOGGER = "tandem.progress"
 
 
@@ -33,6 +35,7 @@ def guarded(environment: Mapping[str, str], on_progress: Callable[[Mapping[str, 
         stack.enter_context(_logging(on_progress))
         stack.enter_context(_random_numbers())
         stack.enter_context(_keras())
+        stack.enter_context(freshness.noted())
         yield
 
 

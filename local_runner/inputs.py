@@ -39,6 +39,16 @@ class Values:
     artifacts: ArtifactLists
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     resource_name: str = ""
+    outer: Values | None = None
+
+    def parameter(self, name: str) -> Any:
+        """An input of this scope. A channel that the compiler forgot to hand down is looked up in the scopes around it.
+
+        KFP 2.13 does that to an outer loop's item in a string that an inner loop's task is given.
+        """
+        if name in self.parameters or self.outer is None or not name.startswith("pipelinechannel--"):
+            return self.parameters.get(name)
+        return self.outer.parameter(name)
 
 
 @dataclass(frozen=True)
@@ -76,7 +86,7 @@ def resolve(task: Task, values: Values) -> Resolved:
 
 def _parameter(source: Mapping[str, Any], values: Values) -> Any:
     if "componentInputParameter" in source:
-        return values.parameters.get(source["componentInputParameter"])
+        return values.parameter(source["componentInputParameter"])
     if output := source.get("taskOutputParameter"):
         outcome = values.outcomes.get(output["producerTask"])
         return outcome.parameters.get(output["outputParameterKey"]) if outcome else None

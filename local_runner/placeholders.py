@@ -13,7 +13,7 @@ from local_runner.errors import TaskError
 from local_runner.job import Names
 from local_runner.values import text
 
-_PLACEHOLDER = re.compile(r"\{\{\$(.*?)\}\}", re.DOTALL)
+_PLACEHOLDER = re.compile(r"\{\{\$([^{}]*)\}\}")
 _INPUT = re.compile(r"""\.inputs\.parameters\[(['"])(.+?)\1\]""")
 _ARTIFACT = re.compile(r"""\.(inputs|outputs)\.artifacts\[(['"])(.+?)\2\](?:\.(\w+))?(?:\[(['"])(.+?)\5\])?""")
 _OUTPUT = re.compile(r"""\.outputs\.parameters\[(['"])(.+?)\1\]\.output_file""")

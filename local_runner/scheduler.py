@@ -141,19 +141,21 @@ class Scheduler:
     # -- scopes as tasks -------------------------------------------------------------------------------------------
 
     def _begin_dag(self, turn: Turn, dag: Dag, resolved: Resolved) -> None:
-        values = self._inner_values(turn.task, resolved)
+        values = self._inner_values(turn, resolved)
         self.desk.opened(turn, TaskKind.DAG, values)
         self.open_scope(
             dag, f"{turn.path}/", values, lambda outcome: self._close_group(turn, outcome), retried=not turn.first
         )
 
-    def _inner_values(self, task: Task, resolved: Resolved) -> Values:
-        definitions = self.pipeline.components[task.component].get("inputDefinitions") or {}
-        return Values(inputs.with_defaults(resolved.parameters, definitions), resolved.artifacts)
+    def _inner_values(self, turn: Turn, resolved: Resolved) -> Values:
+        definitions = self.pipeline.components[turn.task.component].get("inputDefinitions") or {}
+        return Values(
+            inputs.with_defaults(resolved.parameters, definitions), resolved.artifacts, outer=turn.scope.values
+        )
 
     def _begin_loop(self, turn: Turn, spec: Loop, resolved: Resolved) -> None:
         items = deque(enumerate(_items(turn.task, resolved)))
-        values = self._inner_values(turn.task, resolved)
+        values = self._inner_values(turn, resolved)
         self.desk.opened(turn, TaskKind.LOOP, values)
         self._advance(LoopRun(turn, spec, values.parameters, values.artifacts, items))
 
@@ -183,7 +185,8 @@ class Scheduler:
 
         prefix = f"{loop.turn.path}/{index}/"
         body = self.pipeline.dags[loop.turn.task.component]
-        self.open_scope(body, prefix, Values(parameters, artifacts), done, retried=not loop.turn.first)
+        values = Values(parameters, artifacts, outer=loop.turn.scope.values)
+        self.open_scope(body, prefix, values, done, retried=not loop.turn.first)
 
     def _close_loop(self, loop: LoopRun) -> None:
         failed = next((o for o in loop.outcomes.values() if o.state == State.FAILED), None)

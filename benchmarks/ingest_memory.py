@@ -14,8 +14,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+from benchmarks import Figure, show
 
 ROWS, COLUMNS = 5_000_000, 58
 # pandas and pyarrow write row groups of this many rows unless told otherwise.
@@ -91,7 +93,7 @@ def peer_rows(rows: int) -> int:
     return min(rows, PEER_LIMIT_MIB * MIB // (COLUMNS * 8 * PEER_COPIES))
 
 
-def figures(rows: int) -> list[dict[str, object]]:
+def figures(rows: int) -> Iterator[Figure]:
     with tempfile.TemporaryDirectory(prefix="tandem-bench-") as folder:
         source = Path(folder) / "source.parquet"
         measure("generate", source, rows)
@@ -101,15 +103,8 @@ def figures(rows: int) -> list[dict[str, object]]:
             print(f"pandas gets {given:,} of {rows:,} rows: all would need more than 12 GiB", file=sys.stderr)
             measure("generate", source, given)
         peer = measure("pandas", source, Path(folder) / "copy")
-    speed, peer_speed = rows / ours["seconds"], given / peer["seconds"]
-    return [
-        _figure("ingest_peak_mib", ours["peak_mib"], peer["peak_mib"], "MiB"),
-        _figure("ingest_rows_per_s", speed, peer_speed, "rows/s"),
-    ]
-
-
-def _figure(name: str, ours: float, peer: float, unit: str) -> dict[str, object]:
-    return {"name": name, "ours": round(ours, 1), "peer": round(peer, 1), "ratio": round(ours / peer, 3), "unit": unit}
+    yield Figure("ingest_peak_mib", ours["peak_mib"], peer["peak_mib"], "MiB")
+    yield Figure("ingest_rows_per_s", rows / ours["seconds"], given / peer["seconds"], "rows/s")
 
 
 def main() -> None:
@@ -121,11 +116,7 @@ def main() -> None:
     if arguments.task:
         run_task(*arguments.task)
         return
-    for figure in figures(arguments.rows):
-        if arguments.json:
-            print(json.dumps(figure))
-        else:
-            print("{name:20} {ours:>12,} {unit}, pandas {peer:,} {unit}, ratio {ratio}".format(**figure))
+    show(figures(arguments.rows), peer="pandas", as_json=arguments.json)
 
 
 if __name__ == "__main__":

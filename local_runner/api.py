@@ -172,7 +172,7 @@ def resume(
         given = {k.removeprefix("input:"): v for k, v in record.artifacts.items() if k.startswith("input:")}
         record = dataclasses.replace(record, state=State.RUNNING, finished=None, error="")
         store.save_run(record)
-        engine = _Engine(store, planned, record, options, files, (), observers, None)
+        engine = _Engine(store, planned, record, options, files, (), observers, None, resumed=True)
         return engine.run(Values(dict(record.arguments), dict(given)), raise_on_failure)
 
 
@@ -203,6 +203,7 @@ class _Engine:
     hints: Sequence[Path]
     observers: Sequence[Observer]
     reuse: Callable[[str], TaskRecord | None] | None
+    resumed: bool = False
 
     def run(self, values: Values, raise_on_failure: bool) -> Run:
         observer = Broadcast(self.observers)
@@ -225,7 +226,7 @@ class _Engine:
         created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.record.created))
         names = Names(self.pipeline.name, self.record.id, created, str(self.record.folder))
         scratch = self.record.folder / "source"
-        code = ComponentCode(self.files, sources.candidates(self.hints), scratch)
+        code = ComponentCode(self.files, tuple(self.hints), scratch)
         desk = TaskDesk(
             self.pipeline, self.store, Cache(self.store, code), names, self.record.folder, observer, tail, self._tasks()
         )
@@ -252,8 +253,8 @@ class _Engine:
     def _tasks(self) -> TaskOptions:
         return TaskOptions(
             self.options.cache, frozenset(self.options.no_cache), self.options.timeout, self.options.stubs,
-            self.options.allow_host_commands, self.options.profile, self.options.debug, self.reuse or (lambda _: None),
-            frozenset(self.options.skip),
+            self.options.allow_host_commands, self.options.profile, self.options.debug, self.resumed,
+            self.reuse or (lambda _: None), frozenset(self.options.skip),
         )  # fmt: skip
 
     def _end(self, state: State, outcome: Outcome, observer: Observer) -> Run:

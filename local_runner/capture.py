@@ -120,6 +120,8 @@ class LogTail:
     def _read(self, log: Path, *, rest: bool) -> None:
         tell, position = self._watched[log]
         try:
+            if log.stat().st_size == position:
+                return
             with log.open("rb") as stream:
                 stream.seek(position)
                 new = stream.read()

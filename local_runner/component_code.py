@@ -19,6 +19,7 @@ from local_runner import component_files
 from local_runner.component_files import ComponentFiles
 from local_runner.errors import TaskError
 from local_runner.job import Job
+from local_runner.sources import candidates
 
 _EPHEMERAL = "ephemeral_component.py"
 
@@ -29,12 +30,12 @@ class ComponentCode:
 
     Attributes:
         files: where containerized components live.
-        sources: Python files that may hold the originals of lightweight components.
+        hints: files and folders where the originals of lightweight components may be.
         scratch: folder for the source of lightweight components whose file is not at hand.
     """
 
     files: ComponentFiles
-    sources: tuple[Path, ...]
+    hints: tuple[Path, ...]
     scratch: Path
     _compiled: dict[tuple[str, str], CodeType] = field(default_factory=dict, repr=False)
 
@@ -73,7 +74,7 @@ class ComponentCode:
     def _compile(self, source: str, name: str) -> CodeType:
         tree = ast.parse(source)
         node = _definition(tree, name)
-        original = _find_original(source, name, node, self.sources) if node else None
+        original = _original(source, name, self.hints) if node else None
         if original is None or node is None:
             path = self.scratch / f"{name}.py"
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -104,8 +105,30 @@ def _first_line(node: ast.FunctionDef) -> int:
     return min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
 
 
-def _find_original(source: str, name: str, node: ast.FunctionDef, files: Sequence[Path]) -> tuple[Path, int] | None:
-    """The file and line where the same function stands, if one of ``files`` holds it."""
+_Found = tuple[Path, int]
+_known: dict[tuple[str, str, tuple[Path, ...]], tuple[_Found | None, int]] = {}
+
+
+def _original(source: str, name: str, hints: tuple[Path, ...]) -> _Found | None:
+    """The file and line where the same function stands; looked for once a process unless that file changes."""
+    key = (source, name, (*hints, Path.cwd()))
+    if key in _known:
+        found, then = _known[key]
+        if found is None or _time(found[0]) == then:
+            return found
+    found = _find_original(source, name, candidates(hints))
+    _known[key] = (found, _time(found[0]) if found else 0)
+    return found
+
+
+def _time(path: Path) -> int:
+    return path.stat().st_mtime_ns if path.is_file() else 0
+
+
+def _find_original(source: str, name: str, files: Sequence[Path]) -> _Found | None:
+    node = _definition(ast.parse(source), name)
+    if node is None:
+        return None
     wanted = _text(source.splitlines(), node)
     for path in files:
         try:

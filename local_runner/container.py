@@ -41,7 +41,6 @@ def run(job: Job) -> None:
 def prepare_outputs(job: Job) -> None:
     """Make the folders that outputs are written into, as a cluster does before it starts a container."""
     definitions = job.component.get("outputDefinitions") or {}
-    job.folder.mkdir(parents=True, exist_ok=True)
     for name in definitions.get("parameters") or {}:
         job.parameter_file(name).parent.mkdir(parents=True, exist_ok=True)
 

@@ -31,6 +31,7 @@ class TaskOptions:
         cache: results may be taken from the cache; ``uncached`` names tasks for which they may not.
         timeout: seconds by task name; the empty name holds for every task.
         stubs: values that stand for what a task would return, by task, component or path.
+        resumed: the run has been worked on before; its finished tasks count.
         skip: paths of tasks that are not to run.
         reuse: finished tasks of an earlier run to take over as they are, by path.
     """
@@ -42,6 +43,7 @@ class TaskOptions:
     allow_host: bool = False
     profile: Mapping[str, str] = field(default_factory=dict)
     debug: bool = False
+    resumed: bool = False
     reuse: Callable[[str], TaskRecord | None] = lambda _: None
     skip: frozenset[str] = frozenset()
 
@@ -65,7 +67,7 @@ class TaskDesk:
         """The outcome of a task that finished before this run was interrupted, or that is taken over."""
         if not turn.first:
             return None
-        record = self.store.task(self.names.run_id, turn.path)
+        record = self.store.task(self.names.run_id, turn.path) if self.options.resumed else None
         if record is not None and record.state.good and intact(record):
             return _outcome(record)
         taken = self.options.reuse(turn.path)

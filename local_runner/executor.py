@@ -28,8 +28,7 @@ Progress = Callable[[Mapping[str, Any]], None]
 
 
 def execute(job: Job, code: ComponentCode, on_progress: Progress) -> Result:
-    """Run a job to its end; its failure is in the result, never raised. An interrupt is raised."""
-    job.folder.mkdir(parents=True, exist_ok=True)
+    """Run a job to its end; its failure is in the result, never raised. Its folder exists. An interrupt is raised."""
     with nullcontext() if job.debug else captured(job.folder / "log.txt"):
         try:
             with guarded(_environment(job), on_progress), _limited(job.timeout):

@@ -41,15 +41,17 @@ def guarded(environment: Mapping[str, str], on_progress: Callable[[Mapping[str, 
 
 @contextmanager
 def _environment(added: Mapping[str, str]) -> Iterator[None]:
-    before = dict(os.environ)
+    # The undecoded mapping: decoding every variable twice a task would be the largest cost of the guard.
+    raw: dict[bytes, bytes] = os.environ._data  # type: ignore[attr-defined]
+    before = dict(raw)
     os.environ.update(added)
     try:
         yield
     finally:
-        if dict(os.environ) != before:
-            for name in set(os.environ) - set(before):
-                del os.environ[name]
-            os.environ.update(before)
+        if raw != before:
+            for name in set(raw) - set(before):
+                del os.environ[os.fsdecode(name)]
+            os.environ.update({os.fsdecode(name): os.fsdecode(value) for name, value in before.items()})
 
 
 @contextmanager

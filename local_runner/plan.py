@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,7 @@ def read(path: str | Path) -> Pipeline:
     return parse(text, name=str(path))
 
 
+@lru_cache(maxsize=8)  # a plan never changes, and reading a long file is most of the cost of a short run
 def parse(text: str, *, name: str = "the compiled pipeline") -> Pipeline:
     """Read compiled text; see :func:`read`. Documents after the first hold settings for clusters and are not used."""
     import yaml

@@ -15,6 +15,7 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Self
 
@@ -171,7 +172,9 @@ class Store:
 
     def save_task(self, task: TaskRecord) -> None:
         """Insert or replace a task record and its artifact links, in one transaction."""
-        with _transaction(self._db):
+        links = list(_links(task)) if task.state.finished else []
+        # One statement is a transaction by itself.
+        with _transaction(self._db) if links else nullcontext():
             self._db.execute(
                 "INSERT INTO tasks VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run_id, path) DO UPDATE SET"
                 " state=excluded.state, cache_key=excluded.cache_key, finished=excluded.finished,"
@@ -186,9 +189,9 @@ class Store:
                     task_to_json(task, self.root),
                 ),
             )
-            if task.state.finished:
+            if links:
                 self._db.execute("DELETE FROM links WHERE run_id = ? AND path = ?", (task.run_id, task.path))
-                self._db.executemany("INSERT INTO links VALUES (?, ?, ?, ?, ?)", _links(task))
+                self._db.executemany("INSERT INTO links VALUES (?, ?, ?, ?, ?)", links)
 
     def forget_task(self, run_id: str, path: str) -> None:
         """Remove a task's record, and those of the tasks inside it, so that a resume runs them again."""

@@ -49,7 +49,7 @@ def start(code: ComponentCode) -> Worker:
     process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
     theirs.close()
     channel = Connection(ours.detach())
-    channel.send({"path": sys.path, "files": code.files, "sources": code.sources, "scratch": code.scratch})
+    channel.send({"path": sys.path, "files": code.files, "hints": code.hints, "scratch": code.scratch})
     return Worker(process, channel)
 
 
@@ -154,4 +154,4 @@ class IsolatingLane:
 
 def environment_of(settings: Mapping[str, Any]) -> ComponentCode:
     """Where code is, as :func:`start` told it."""
-    return ComponentCode(settings["files"], settings["sources"], settings["scratch"])
+    return ComponentCode(settings["files"], settings["hints"], settings["scratch"])

@@ -11,14 +11,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from local_runner.device import DEVICES
-from local_runner.errors import UsageError
+from local_runner.runs_cli import ROOT, runs_group
 
 if TYPE_CHECKING:
     from local_runner.api import Run
 
-_ROOT = click.option(
-    "--root", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Folder of the run store."
-)
 _QUIET = click.option("--quiet", "-q", is_flag=True, help="Say only how it ended.")
 
 
@@ -52,7 +49,7 @@ def main() -> None:
 @click.option("--stub", multiple=True, metavar="NAME=VALUE", help="Use VALUE (JSON) for what a task would return.")
 @click.option("--allow-host-commands", is_flag=True, help="Run container components as commands of this machine.")
 @click.option("--components", type=click.Path(path_type=Path), help="kfp_config.ini that says where components are.")
-@_ROOT
+@ROOT
 @_QUIET
 def run_command(pipeline: str, root: Path, quiet: bool, **given: Any) -> None:
     """Run PIPELINE: a compiled .yaml file, or the name of a shipped pipeline."""
@@ -69,7 +66,7 @@ def run_command(pipeline: str, root: Path, quiet: bool, **given: Any) -> None:
 @main.command("resume")
 @click.argument("run")
 @click.option("--pdb", is_flag=True, help="Open the debugger where a task fails.")
-@_ROOT
+@ROOT
 @_QUIET
 def resume_command(run: str, pdb: bool, root: Path, quiet: bool) -> None:
     """Continue RUN (an id, a unique part of one, or `latest`); finished tasks are kept."""
@@ -82,7 +79,7 @@ def resume_command(run: str, pdb: bool, root: Path, quiet: bool) -> None:
 @main.command("why")
 @click.argument("task")
 @click.option("--run", "run", default="latest", show_default=True, help="Which run to explain.")
-@_ROOT
+@ROOT
 def why_command(task: str, run: str, root: Path) -> None:
     """Say why TASK was taken from the cache, or was not."""
     from local_runner import why
@@ -93,49 +90,7 @@ def why_command(task: str, run: str, root: Path) -> None:
             click.echo(line)
 
 
-@main.group("runs")
-def runs_group() -> None:
-    """List and show runs."""
-
-
-@runs_group.command("list")
-@click.option("--pipeline", default="", help="Only runs of this pipeline.")
-@click.option("--state", help="Only runs in this state.")
-@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="Most runs to list.")
-@_ROOT
-def list_command(root: Path, pipeline: str, state: str | None, limit: int) -> None:
-    """List runs, newest first."""
-    from local_runner import summary
-    from local_runner.store import Store
-
-    with Store(root) as store:
-        found = store.runs(pipeline=pipeline, state=_state(state), limit=limit)
-    click.echo("\n".join(summary.run_lines(found)) or f"no runs in {root}")
-
-
-@runs_group.command("show")
-@click.argument("run", default="latest")
-@_ROOT
-def show_command(run: str, root: Path) -> None:
-    """Show one run: tasks, metrics, where things are."""
-    from local_runner import summary
-    from local_runner.store import Store
-
-    with Store(root) as store:
-        record = store.run(run)
-        lines = [*summary.task_lines(store.tasks(record.id)), *summary.lines(record, store.tasks(record.id))]
-    click.echo("\n".join(lines))
-
-
-def _state(name: str | None) -> Any:
-    from local_runner.errors import nearest
-    from local_runner.records import State
-
-    if name is None:
-        return None
-    if name not in {state.value for state in State}:
-        raise UsageError(f"unknown state {name!r}: {nearest(name, [state.value for state in State])}")
-    return State(name)
+main.add_command(runs_group)
 
 
 def _observers(quiet: bool) -> list[Any]:

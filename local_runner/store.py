@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import dataclasses
 import fcntl
-import json
 import os
 import secrets
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Self
 
+from local_runner import rebuild
 from local_runner.errors import StoreError, UsageError, nearest
-from local_runner.records import ArtifactRecord, Artifacts, RunRecord, State, TaskKind, TaskRecord
+from local_runner.records import RunRecord, State, TaskRecord
+from local_runner.serialise import run_from_json, run_to_json, task_from_json, task_to_json
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
@@ -44,10 +45,28 @@ class Store:
         self.root = Path(root).absolute()
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            self._db = _connect(self.root / "store.sqlite")
+            self._db = self._open(self.root / "store.sqlite")
         except OSError as error:
             raise StoreError(f"cannot use {self.root} as a run store: {error}") from error
         self._locks: dict[str, int] = {}
+
+    def _open(self, database: Path) -> sqlite3.Connection:
+        """Open the database; make it again from the run folders if it is damaged."""
+        if not rebuild.is_truncated(database):
+            try:
+                return _connect(database)
+            except sqlite3.DatabaseError:
+                pass  # damaged in another way: below
+        with _exclusive(self.root / ".rebuild"):
+            if rebuild.is_truncated(database) or not _is_sound(database):
+                rebuild.set_aside(database)
+                self._db = _connect(database)
+                for run in rebuild.runs(self.root):
+                    self.save_run(run)
+                    for task in rebuild.tasks(self.root, run):
+                        self.save_task(task)
+                return self._db
+        return _connect(database)
 
     def __enter__(self) -> Self:
         return self
@@ -164,14 +183,19 @@ class Store:
         raise StoreError(f"cannot find a free run id in {self.root}")
 
     def save_run(self, run: RunRecord) -> None:
-        """Insert or replace a run record."""
+        """Insert or replace a run record, and leave it in the run's folder too."""
+        text = run_to_json(run)
+        (run.folder / rebuild.RUN_FILE).write_text(text, encoding="utf-8")
         self._db.execute(
             "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?)",
-            (run.id, run.pipeline, run.state.value, run.created, run_to_json(run)),
+            (run.id, run.pipeline, run.state.value, run.created, text),
         )
 
     def save_task(self, task: TaskRecord) -> None:
         """Insert or replace a task record and its artifact links, in one transaction."""
+        text = task_to_json(task, self.root)
+        if task.state in (State.SUCCEEDED, State.FAILED) and task.folder.is_dir():
+            (task.folder / rebuild.TASK_FILE).write_text(text, encoding="utf-8")
         links = list(_links(task)) if task.state.finished else []
         # One statement is a transaction by itself.
         with _transaction(self._db) if links else nullcontext():
@@ -186,7 +210,7 @@ class Store:
                     task.state.value,
                     task.cache_key,
                     task.finished,
-                    task_to_json(task, self.root),
+                    text,
                 ),
             )
             if links:
@@ -259,8 +283,27 @@ class _transaction:  # noqa: N801  (reads as a statement: with _transaction(db))
         self.db.execute("COMMIT" if kind is None else "ROLLBACK")
 
 
+@contextmanager
+def _exclusive(path: Path) -> Iterator[None]:
+    """One process at a time in the block."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _is_sound(database: Path) -> bool:
+    try:
+        _connect(database).close()
+    except sqlite3.DatabaseError:
+        return False
+    return True
+
+
 def _connect(path: Path) -> sqlite3.Connection:
-    """Open, or make, the database; a file that is no longer a database is reported, never overwritten."""
+    """Open, or make, the database."""
     db = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
     try:
         db.execute("PRAGMA busy_timeout = 60000")
@@ -274,9 +317,9 @@ def _connect(path: Path) -> sqlite3.Connection:
         if version < _VERSION:
             db.executescript(_SCHEMA)
             db.execute(f"PRAGMA user_version = {_VERSION}")
-    except sqlite3.DatabaseError as error:
+    except sqlite3.DatabaseError:
         db.close()
-        raise StoreError(f"{path} cannot be read ({error})") from error
+        raise
     return db
 
 
@@ -295,45 +338,3 @@ def _links(task: TaskRecord) -> Iterator[tuple[str, str, str, str, str]]:
         for name, found in artifacts.items():
             for artifact in found:
                 yield task.run_id, task.path, direction, name, artifact.uri
-
-
-# -- records as JSON ---------------------------------------------------------------------------------------------------
-# Folders are not stored: they follow from root and ids, so that a store can be moved.
-
-
-def run_to_json(run: RunRecord) -> str:
-    """A run record as JSON text."""
-    values = dict(vars(run), artifacts=_artifacts_to_plain(run.artifacts))
-    del values["folder"]
-    return json.dumps(values)
-
-
-def run_from_json(text: str, folder: Path) -> RunRecord:
-    """The inverse of :func:`run_to_json`."""
-    values = json.loads(text)
-    values["artifacts"] = _artifacts_from_plain(values["artifacts"])
-    return RunRecord(**{**values, "state": State(values["state"]), "folder": folder})
-
-
-def task_to_json(task: TaskRecord, root: Path) -> str:
-    """A task record as JSON text; its folder relative to the store."""
-    values = dict(vars(task), inputs=_artifacts_to_plain(task.inputs), artifacts=_artifacts_to_plain(task.artifacts))
-    values["folder"] = str(task.folder).removeprefix(f"{root}{os.sep}")
-    return json.dumps(values)
-
-
-def task_from_json(text: str, root: Path) -> TaskRecord:
-    """The inverse of :func:`task_to_json`."""
-    values = json.loads(text)
-    for key in ("inputs", "artifacts"):
-        values[key] = _artifacts_from_plain(values[key])
-    typed = {"state": State(values["state"]), "kind": TaskKind(values["kind"]), "folder": root / values["folder"]}
-    return TaskRecord(**{**values, **typed})
-
-
-def _artifacts_to_plain(artifacts: Artifacts) -> dict[str, list[dict[str, Any]]]:
-    return {name: [dict(vars(artifact)) for artifact in found] for name, found in artifacts.items()}
-
-
-def _artifacts_from_plain(plain: Mapping[str, list[dict[str, Any]]]) -> Artifacts:
-    return {name: tuple(ArtifactRecord(**values) for values in found) for name, found in plain.items()}

@@ -32,6 +32,7 @@ def main(descriptor: int) -> None:
             job = channel.recv()
         except (EOFError, ConnectionError):
             return
+        channel.send(("begun", {}))
         result = perform(job, code, lambda _, progress: channel.send(("progress", dict(progress))))
         channel.send(("done", _portable(result)))
 

@@ -32,12 +32,12 @@ class Worker:
     process: subprocess.Popen[bytes]
     channel: Connection
     job: Job | None = None
-    begun: float = 0.0
+    begun: float | None = None
     warm: bool = True
 
     def overdue(self) -> float | None:
         """Seconds until the job must be killed; None when it has no limit."""
-        if self.job is None or self.job.timeout is None:
+        if self.job is None or self.job.timeout is None or self.begun is None:
             return None
         return self.begun + self.job.timeout + _GRACE - time.monotonic()
 
@@ -68,7 +68,7 @@ class WorkerLane:
     def start(self, job: Job) -> None:
         alone = self.fresh(job)
         worker = self.idle.pop() if self.idle and not alone else start(self.code)
-        worker.job, worker.begun, worker.warm = job, time.monotonic(), not alone
+        worker.job, worker.begun, worker.warm = job, None, not alone
         worker.channel.send(job)
         self.busy.append(worker)
 
@@ -95,14 +95,18 @@ class WorkerLane:
                 what, content = worker.channel.recv()
                 if what == "done":
                     return Result(**content)
-                if worker.job is not None:
+                if what == "begun":  # starting an interpreter does not count against the task
+                    worker.begun = time.monotonic()
+                elif worker.job is not None:
                     self.on_progress(worker.job, content)
         except (EOFError, ConnectionError):
             return _lost(worker)
         limit = worker.overdue()
         if limit is not None and limit <= 0 and worker.job is not None:
             worker.process.kill()
-            return Result(error=TaskTimeoutError(f"the task ran over its {worker.job.timeout:g} s"))
+            return Result(
+                error=TaskTimeoutError(f"the task ran longer than the {worker.job.timeout:g} s it was allowed")
+            )
         return None
 
     def _retire(self, worker: Worker) -> None:

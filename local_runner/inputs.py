@@ -44,8 +44,12 @@ class Values:
     def parameter(self, name: str) -> Any:
         """An input of this scope. A channel that the compiler forgot to hand down is looked up in the scopes around it.
 
-        KFP 2.13 does that to an outer loop's item in a string that an inner loop's task is given.
+        KFP 2.13 does that to an outer loop's item in a string that an inner loop's task is given, and to a field of an
+        item in a string.
         """
+        item, separator, field_name = name.rpartition("-subvar-")
+        if separator and name not in self.parameters and isinstance(whole := self.parameter(item), dict):
+            return whole.get(field_name)
         if name in self.parameters or self.outer is None or not name.startswith("pipelinechannel--"):
             return self.parameters.get(name)
         return self.outer.parameter(name)

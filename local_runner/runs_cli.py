@@ -71,7 +71,7 @@ def compare_command(first: str, second: str, root: Path) -> None:
 @ROOT
 def lineage_command(run_or_path: str, openlineage: str | None, root: Path) -> None:
     """Show where the artifacts of a run went, or where one artifact (by its path) came from."""
-    from local_runner import lineage
+    from local_runner import provenance
     from local_runner.store import Store
 
     with Store(root) as store:
@@ -83,9 +83,9 @@ def lineage_command(run_or_path: str, openlineage: str | None, root: Path) -> No
             openlineage_export.export(texts, openlineage)
             click.echo(f"{len(texts)} events to {openlineage}")
         elif Path(run_or_path).exists():
-            click.echo("\n".join(lineage.of_artifact(store, str(Path(run_or_path).absolute()))))
+            click.echo("\n".join(provenance.of_artifact(store, str(Path(run_or_path).absolute()))))
         else:
-            click.echo("\n".join(lineage.of_run(store, store.run(run_or_path))))
+            click.echo("\n".join(provenance.of_run(store, store.run(run_or_path))))
 
 
 @runs_group.command("rm")

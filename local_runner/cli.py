@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import sys
 from pathlib import Path
@@ -57,8 +58,8 @@ def run_command(pipeline: str, root: Path, quiet: bool, **given: Any) -> None:
 
     request = requests.build(pipeline, root=root, **given)
     done = api.run(
-        request.compiled, request.arguments, root=root, raise_on_failure=False, observers=_observers(quiet),
-        options=request.options, reuse=request.reuse,
+        request.compiled, request.arguments, root=root, raise_on_failure=False, options=request.options,
+        observers=_observers(quiet, debug=given["pdb"]), reuse=request.reuse,
     )  # fmt: skip
     _finish(done, root)
 
@@ -73,7 +74,10 @@ def resume_command(run: str, pdb: bool, root: Path, quiet: bool) -> None:
     from local_runner import api
 
     overrides = {"debug": True} if pdb else {}
-    _finish(api.resume(run, root=root, raise_on_failure=False, observers=_observers(quiet), overrides=overrides), root)
+    _finish(
+        api.resume(run, root=root, raise_on_failure=False, observers=_observers(quiet, debug=pdb), overrides=overrides),
+        root,
+    )
 
 
 @main.command("why")
@@ -93,13 +97,16 @@ def why_command(task: str, run: str, root: Path) -> None:
 main.add_command(runs_group)
 
 
-def _observers(quiet: bool) -> list[Any]:
+def _observers(quiet: bool, *, debug: bool = False) -> list[Any]:
+    from local_runner.report import ReportWriter
+
     if quiet:
-        return []
+        return [ReportWriter()]
     from local_runner.capture import duplicate_stdout
     from local_runner.progress import Progress
 
-    return [Progress(duplicate_stdout())]
+    # A debugger's prompt and a display that is redrawn cannot share a terminal.
+    return [Progress(duplicate_stdout(), live=False if debug else None), ReportWriter()]
 
 
 def _finish(done: Run, root: Path) -> None:
@@ -131,6 +138,11 @@ def entry() -> None:
         sys.exit(130)
     except BrokenPipeError:
         sys.exit(141)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        click.echo("error: the disk is full; make room, then: python -m local_runner resume latest", err=True)
+        sys.exit(1)
     except Exception as error:
         code = getattr(error, "exit_code", None)
         if code is None:  # a defect, not a message: show where

@@ -32,16 +32,10 @@ def lines(run: RunRecord, tasks: Sequence[TaskRecord]) -> list[str]:
 
 
 def _places(run: RunRecord, leaves: Sequence[TaskRecord]) -> list[str]:
-    wanted = (("report", "HTML"), ("model", "Model"))
-    found = [
-        (word, artifact)
-        for word, kind in wanted
-        for task in leaves
-        for artifacts in task.artifacts.values()
-        for artifact in artifacts
-        if artifact.type.endswith(kind)
-    ]
-    return [*(f"{word:<8}{artifact.uri}" for word, artifact in found), f"{'run':<8}{run.folder}"]
+    report = run.folder / "report.html"
+    places = [("report", str(report))] if report.is_file() else []
+    places += [("model", artifact.uri) for _, artifact in artifacts_of(leaves) if artifact.type.endswith("Model")]
+    return [f"{word:<8}{place}" for word, place in [*places, ("run", str(run.folder))]]
 
 
 def metric_lines(metadata: Mapping[str, Any]) -> list[str]:

@@ -1,0 +1,87 @@
+"""The graph of a run as an SVG: each task with its state and how long it took."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+
+from local_runner.durations import in_words
+from local_runner.graph import Arrow, Box, layout
+from local_runner.plan import Pipeline
+from local_runner.records import State, TaskRecord
+
+COLOURS = {
+    State.PENDING: ("#f5f7f9", "#98a4b0"),
+    State.RUNNING: ("#e3efff", "#1f6feb"),
+    State.SUCCEEDED: ("#e6f6ea", "#1a7f37"),
+    State.CACHED: ("#e2f4f5", "#0e7c86"),
+    State.SKIPPED: ("#f0f2f4", "#768390"),
+    State.FAILED: ("#fdeaea", "#c62828"),
+    State.INTERRUPTED: ("#fff3dc", "#b26a00"),
+}
+"""Fill and line by state; the state is also written, colour alone tells nothing."""
+
+_WORST = (State.FAILED, State.INTERRUPTED, State.RUNNING, State.SUCCEEDED, State.CACHED, State.SKIPPED, State.PENDING)
+
+
+def graph_svg(pipeline: Pipeline, tasks: Sequence[TaskRecord]) -> str:
+    """Draw a pipeline with what became of its tasks; a task in a loop shows its iterations together."""
+    by_path: dict[str, list[TaskRecord]] = {}
+    for task in tasks:
+        by_path.setdefault(_static_path(task.path), []).append(task)
+    plan = layout(pipeline)
+    shapes = [_arrow(arrow) for arrow in plan.arrows]
+    # Frames of nested scopes come first in the layout, so that arrows inside them stay visible.
+    frames = [_box(box, by_path.get(box.path, [])) for box in plan.boxes if box.scope]
+    leaves = [_box(box, by_path.get(box.path, [])) for box in plan.boxes if not box.scope]
+    size = f'width="{plan.width + 4:.0f}" height="{plan.height + 4:.0f}"'
+    view = f'viewBox="-2 -2 {plan.width + 4:.0f} {plan.height + 4:.0f}"'
+    title = f"Graph of {html.escape(pipeline.name)}"
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} {view} role="img" aria-label="{title}" '
+        'font-family="system-ui, sans-serif" font-size="12">' + "".join([*frames, *shapes, *leaves]) + "</svg>"
+    )
+
+
+def _static_path(path: str) -> str:
+    """The path in the graph of a task in a run: iteration numbers left out."""
+    return "/".join(part for part in path.split("/") if not part.isdigit())
+
+
+def _arrow(arrow: Arrow) -> str:
+    bend = (arrow.x1 + arrow.x2) / 2
+    start, end = f"{arrow.x1:.1f},{arrow.y1:.1f}", f"{arrow.x2:.1f},{arrow.y2:.1f}"
+    curve = f"M{start} C{bend:.1f},{arrow.y1:.1f} {bend:.1f},{arrow.y2:.1f} {end}"
+    return f'<path d="{curve}" fill="none" stroke="#9aa7b4" stroke-width="1.4"/>'
+
+
+def _box(box: Box, records: Sequence[TaskRecord]) -> str:
+    state = next((state for state in _WORST if any(task.state == state for task in records)), State.PENDING)
+    fill, line = COLOURS[state]
+    frame = f'x="{box.x:.1f}" y="{box.y:.1f}" width="{box.width:.1f}" height="{box.height:.1f}" rx="6"'
+    look = f'fill="{"#fbfcfd" if box.scope else fill}" stroke="{line}"' + (
+        ' stroke-dasharray="4 3"' if box.scope else ""
+    )
+    name, said = html.escape(_shortened(box.name, 21)), html.escape(_said(state, records))
+    tip = html.escape(box.path)
+    if box.scope:
+        words = f'<text x="{box.x + 10:.1f}" y="{box.y + 17:.1f}" fill="{line}">{name} · {said}</text>'
+    else:
+        words = (
+            f'<text x="{box.x + 10:.1f}" y="{box.y + 19:.1f}" font-weight="600" fill="#1c2733">{name}</text>'
+            f'<text x="{box.x + 10:.1f}" y="{box.y + 36:.1f}" fill="{line}">{said}</text>'
+        )
+    return f"<g><title>{tip}</title><rect {frame} {look}/>{words}</g>"
+
+
+def _said(state: State, records: Sequence[TaskRecord]) -> str:
+    if not records:
+        return "not run"
+    seconds = sum(task.seconds or 0.0 for task in records)
+    several = f"{len(records)} × " if len(records) > 1 else ""
+    took = f", {in_words(seconds)}" if state in (State.SUCCEEDED, State.FAILED) else ""
+    return f"{several}{state.value}{took}"
+
+
+def _shortened(name: str, length: int) -> str:
+    return name if len(name) <= length else f"{name[: length - 1]}…"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
+import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -136,8 +138,9 @@ def run(
     files = _preflight(planned, options)
     with Store(root or DEFAULT_ROOT) as store:
         record = store.new_run(planned.name, text, parameters, _kept(options))
-        record = dataclasses.replace(record, artifacts={f"input:{k}": v for k, v in artifacts.items()})
-        store.save_run(record)
+        if artifacts:
+            record = dataclasses.replace(record, artifacts={f"input:{k}": v for k, v in artifacts.items()})
+            store.save_run(record)
         engine = _Engine(store, planned, record, options, files, hints, observers, reuse)
         return engine.run(Values(dict(parameters), artifacts), raise_on_failure)
 
@@ -212,7 +215,9 @@ class _Engine:
             with LogTail() as tail, _environment(self.options):
                 outcome = self._schedule(values, observer, tail)
         except BaseException:  # an interrupt, or a full disk: the record says how far it came
-            self._end(State.INTERRUPTED, Outcome(State.INTERRUPTED), observer)
+            # On a full disk this cannot be written either; a run without a holder reads as interrupted all the same.
+            with contextlib.suppress(OSError, sqlite3.Error):
+                self._end(State.INTERRUPTED, Outcome(State.INTERRUPTED), observer)
             raise
         done = self._end(outcome.state, outcome, observer)
         if outcome.state == State.FAILED and raise_on_failure:

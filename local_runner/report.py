@@ -6,9 +6,11 @@ neither run nor reach the page around it.
 
 from __future__ import annotations
 
+import base64
 import html
 import json
 import os
+import re
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,6 +29,8 @@ NAME = "report.html"
 LARGEST_FRAME = 8 << 20
 """Bytes of an HTML artifact that are still embedded; a larger one is only named."""
 
+_FRAME_WIDTH, _USUAL_IMAGE = 900, 420
+_SVG_IMAGE = re.compile(r"data:image/svg\+xml;base64,([A-Za-z0-9+/]{40,2000})")
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:"
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1c2733; margin: 0 auto; max-width: 62rem; padding: 1.5rem; }
@@ -150,7 +154,8 @@ def _frames(tasks: Sequence[TaskRecord]) -> Iterator[str]:
     for task, name, artifact in _outputs(tasks):
         if not artifact.type.endswith("HTML") or not artifact.path.is_file():
             continue
-        yield f"<h2>{html.escape(task.path)}: {html.escape(name)}</h2>"
+        anchor = html.escape(f"{task.path}-{name}".replace("/", "-"))
+        yield f'<h2 id="{anchor}">{html.escape(task.path)}: {html.escape(name)}</h2>'
         if artifact.path.stat().st_size > LARGEST_FRAME:
             yield f"<p>Too large to be shown here: {html.escape(artifact.uri)}</p>"
             continue
@@ -161,9 +166,20 @@ def _frames(tasks: Sequence[TaskRecord]) -> Iterator[str]:
 
 def _height(text: str) -> int:
     """A guess, in pixels: a frame cannot tell its height without a script. People can drag the frame's edge."""
-    lower = text.lower()
-    guess = 160 + 420 * lower.count("<img") + 34 * lower.count("<tr") + 60 * lower.count("<h2") + 45 * lower.count("<p")
-    return max(240, min(guess, 1800))
+    lower = re.sub(r"base64,[^\"']*", "", text).lower()
+    images = [_image_height(found) for found in _SVG_IMAGE.findall(text)]
+    images += [_USUAL_IMAGE] * (lower.count("<img") - len(images))
+    words = 34 * lower.count("<tr") + 52 * lower.count("<h2") + 48 * lower.count("<p")
+    return max(240, min(130 + sum(images) + words, 2400))
+
+
+def _image_height(encoded: str) -> int:
+    """Height in pixels of an SVG image that gives its size in points, as Matplotlib's do, in a frame of this page."""
+    head = base64.b64decode(encoded[: len(encoded) // 4 * 4]).decode("utf-8", errors="replace")
+    width, height = (re.search(rf'<svg[^>]*?\b{side}="([\d.]+)pt"', head) for side in ("width", "height"))
+    if width is None or height is None:
+        return _USUAL_IMAGE
+    return round(float(height[1]) * min(4 / 3, _FRAME_WIDTH / float(width[1])))
 
 
 def _arguments(run: RunRecord) -> Iterator[str]:

@@ -231,6 +231,9 @@ class _Engine:
         created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.record.created))
         names = Names(self.pipeline.name, self.record.id, created, str(self.record.folder))
         scratch = self.record.folder / "source"
+        if "{{$.workspace_path}}" in self.record.spec.read_text(encoding="utf-8"):
+            # What the volume of a pipeline's workspace is on a cluster: there before the first task, one a run.
+            (self.record.folder / "workspace").mkdir(exist_ok=True)
         code = ComponentCode(self.files, tuple(self.hints), scratch)
         desk = TaskDesk(
             self.pipeline, self.store, Cache(self.store, code), names, self.record.folder, observer, tail, self._tasks()

@@ -15,6 +15,7 @@ from local_runner.plan import Pipeline, Task
 from local_runner.records import TaskKind
 
 _INSTALL = re.compile(r"pip install(.*?)(?:&&|\n|$)", re.DOTALL)
+_NEWER = re.compile(r"\bdsl\.(EmbeddedInput|TaskConfig)\b")
 _GOOGLE = "google-cloud-pipeline-components"
 
 
@@ -63,7 +64,13 @@ def _problems(pipeline: Pipeline, task: Task, files: ComponentFiles, allow_host:
 
 
 def _python_problems(task: Task, spec: Mapping[str, Any], files: ComponentFiles) -> list[str]:
-    if embedded_source(spec) is not None:
+    source = embedded_source(spec)
+    if source is not None:
+        if unknown := _newer_names(source):
+            return [
+                f"task {task.name} uses {', '.join(unknown)}, which the installed kfp does not have: run it in an"
+                " environment with a newer kfp"
+            ]
         absent = [name for name in packages_to_install(spec) if not _installed(name)]
         advice = f"pip install {' '.join(shlex.quote(name) for name in absent)}"
         return [f"task {task.name} needs {', '.join(absent)}; install with: {advice}"] if absent else []
@@ -75,6 +82,16 @@ def _python_problems(task: Task, spec: Mapping[str, Any], files: ComponentFiles)
     except UsageError as error:
         return [f"task {task.name}: {error}"]
     return []
+
+
+def _newer_names(source: str) -> list[str]:
+    """Names of a later SDK that a component's signature is executed with, and that this one lacks."""
+    used = dict.fromkeys(_NEWER.findall(source))
+    if not used:
+        return []
+    from kfp import dsl
+
+    return [f"dsl.{name}" for name in used if not hasattr(dsl, name)]
 
 
 def packages_to_install(spec: Mapping[str, Any]) -> list[str]:

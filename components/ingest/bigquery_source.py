@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from components.ingest.config import GIB, BigQuerySource
 from components.ingest.source import Request, Source
-from components.ingest.sql import Dialect, Query, relation_of_query, select
+from components.ingest.sql import Dialect, Query, one_select, relation_of_query, select
 from components.shared.errors import InputError
 
 if TYPE_CHECKING:
@@ -94,10 +94,11 @@ def relation_of(config: BigQuerySource) -> str:
     """The quoted table or the bracketed query.
 
     Raises:
-        InputError: the table is not written as ``dataset.table`` or ``project.dataset.table``.
+        InputError: the table is not written as ``dataset.table`` or ``project.dataset.table``, or the query is not
+            one SELECT.
     """
     if config.table is None:
-        return relation_of_query(config.sql or "")
+        return relation_of_query(one_select(config.sql or ""))
     if not TABLE_NAME.match(config.table):
         raise InputError(f"source.table: expected dataset.table or project.dataset.table, got {config.table!r}")
     return DIALECT.identifier(config.table)

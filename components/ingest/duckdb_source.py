@@ -36,6 +36,8 @@ def open_duckdb(config: DuckDBSource) -> Iterator[Source]:
             "autoinstall_known_extensions": "false",
         }
         with duckdb.connect(str(path), read_only=True, config=settings) as connection:
+            # Only now: the lock would refuse the temporary folder too, and spilling to it stays allowed.
+            connection.execute("SET enable_external_access = false; SET lock_configuration = true")
             relation = _relation(connection, config)
             parameters = config.parameters
             schema = (
@@ -55,10 +57,10 @@ def _relation(connection: duckdb.DuckDBPyConnection, config: DuckDBSource) -> st
     """The quoted table, known to exist, or the bracketed query.
 
     Raises:
-        InputError: no such table.
+        InputError: no such table, or the query is not one SELECT.
     """
     if config.table is None:
-        return relation_of_query(config.sql or "")
+        return relation_of_query(_one_select(config.sql or ""))
     tables = connection.sql(
         "SELECT table_schema, table_name FROM information_schema.tables WHERE table_catalog = current_database()"
     ).fetchall()
@@ -70,6 +72,25 @@ def _relation(connection: duckdb.DuckDBPyConnection, config: DuckDBSource) -> st
     return ".".join(DIALECT.identifier(part) for part in known[wanted])
 
 
+def _one_select(sql: str) -> str:
+    """The text itself, known to be one SELECT on its own, so that it cannot end the brackets it is put into.
+
+    Raises:
+        InputError: it is anything else.
+    """
+    import duckdb
+
+    try:
+        statements = duckdb.extract_statements(sql)
+    except duckdb.Error as error:
+        raise InputError(f"source.sql is not valid SQL: {error}") from error
+    if len(statements) != 1:
+        raise InputError(f"source.sql: expected one SELECT, got {len(statements)} statements")
+    if statements[0].type != duckdb.StatementType.SELECT:
+        raise InputError(f"source.sql: expected one SELECT, got {statements[0].type.name}")
+    return sql
+
+
 @contextmanager
 def _explained(config: DuckDBSource) -> Iterator[None]:
     import duckdb
@@ -79,6 +100,11 @@ def _explained(config: DuckDBSource) -> Iterator[None]:
     except duckdb.OutOfMemoryException as error:
         raise InputError(
             f"{config.database}: DuckDB needs more than {config.memory_mib} MiB; raise source.memory_mib ({error})"
+        ) from error
+    except duckdb.PermissionException as error:
+        raise InputError(
+            f"{config.database}: a query may read nothing but its own database, no other file or address. To read "
+            f"such a file, load it into the database first, or use a csv or parquet source ({error})"
         ) from error
     except duckdb.Error as error:
         what = "the query" if config.sql else f"table {config.table}"

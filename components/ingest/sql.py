@@ -17,6 +17,14 @@ from components.shared.errors import InputError
 PREFIX = "tandem_"
 UNQUOTABLE = re.compile(r'[`"\\\x00-\x1f\x7f]')
 
+# GoogleSQL's quotes and comments; a backslash keeps the next character from ending a quote, in raw strings too.
+# https://cloud.google.com/bigquery/docs/reference/standard-sql/lexical
+QUOTED_OR_COMMENT = re.compile(
+    r"""'''(?:\\.|[^\\])*?'''|"{3}(?:\\.|[^\\])*?"{3}|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\\n])*`"""
+    r"""|(?:--|\#)[^\n]*|/\*.*?\*/""",
+    re.DOTALL,
+)
+
 
 @dataclass(frozen=True)
 class Dialect:
@@ -45,6 +53,29 @@ class Query:
 
     text: str
     parameters: dict[str, Any]
+
+
+def one_select(sql: str) -> str:
+    """A user's GoogleSQL with plain line ends, known to be one SELECT that cannot end the brackets it is put into.
+
+    Raises:
+        InputError: a second statement, another statement, or brackets, quotes or comments that do not match.
+    """
+    # Whether a bare carriage return ends a comment must not be open to interpretation.
+    sql = sql.replace("\r\n", "\n").replace("\r", "\n")
+    bare = QUOTED_OR_COMMENT.sub(" ", sql).strip().rstrip("; \n\t")
+    if re.search(r"""['"`]|/\*""", bare):
+        raise InputError("source.sql: a quote or comment is not closed")
+    depth = 0
+    for bracket in re.findall("[()]", bare):
+        depth += 1 if bracket == "(" else -1
+        if depth < 0:
+            raise InputError("source.sql: a bracket closes that was not opened")
+    if depth:
+        raise InputError("source.sql: a bracket is not closed")
+    if ";" in bare or not re.match(r"(?:\(\s*)*(?:SELECT|WITH|FROM)\b", bare, re.IGNORECASE):
+        raise InputError("source.sql: expected one SELECT, and no other statement")
+    return sql
 
 
 def relation_of_query(sql: str) -> str:

@@ -45,6 +45,40 @@ def test_a_malformed_table_name_is_refused(table: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT ')' AS a, \"(;\" AS b, `x;)` FROM t -- ) ;",
+        "WITH a AS (SELECT 1) # it's )\nSELECT * FROM a /* ' ( */;",
+        "SELECT '''it's ) ;''', r'\\'' FROM t\r\n",
+        "(SELECT 1) UNION ALL (SELECT 2)",
+    ],
+    ids=["quotes", "comments", "long quotes", "brackets"],
+)
+def test_one_select_becomes_a_bracketed_query(sql: str) -> None:
+    assert relation_of(source(table=None, sql=sql)).startswith("(" + sql[:20])
+
+
+@pytest.mark.parametrize(
+    ("sql", "message"),
+    [
+        ("SELECT * FROM t) AS a; DROP TABLE t; SELECT * FROM (SELECT * FROM t", "a bracket closes that was not opened"),
+        ("SELECT 1) AS a, (SELECT 2", "a bracket closes that was not opened"),
+        ("SELECT (1", "a bracket is not closed"),
+        ("SELECT 1; SELECT 2", "expected one SELECT"),
+        ("DROP TABLE t", "expected one SELECT"),
+        ("", "expected one SELECT"),
+        ("SELECT 'a", "a quote or comment is not closed"),
+        ("SELECT 1 /* a", "a quote or comment is not closed"),
+        ("SELECT 1 -- a\r) AS a; DROP TABLE t; SELECT * FROM (SELECT 1", "a bracket closes that was not opened"),
+    ],
+    ids=["broken out", "second relation", "open", "two", "no SELECT", "empty", "quote", "comment", "old line end"],
+)
+def test_text_that_is_not_one_select_is_refused(sql: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        relation_of(source(table=None, sql=sql))
+
+
+@pytest.mark.parametrize(
     ("value", "sql_type"),
     [
         (True, "BOOL"),

@@ -55,16 +55,55 @@ def test_times_with_a_zone_become_utc(database: str, ingest: Any) -> None:
         ({"table": 'prices"; DROP TABLE prices; --'}, "has no table"),
         ({"sql": "SELECT ts, y FROM prices"}, 'column "y" not found'),
         ({"sql": "SELECT ts, x FROM prices WHERE x > $low"}, "low"),
-        ({"sql": "SELECT ts, x FROM prices) AS q; CREATE TABLE z AS (SELECT 1"}, "cannot be read"),
+        ({"sql": "SELECT ts, x FROM prices) AS q; CREATE TABLE z AS (SELECT 1"}, "source.sql is not valid SQL"),
+        ({"sql": "SELECT ts, x FROM prices; SELECT 2"}, "expected one SELECT, got 2 statements"),
+        ({"sql": "-- nothing"}, "expected one SELECT, got 0 statements"),
+        ({"sql": "DELETE FROM prices"}, "expected one SELECT, got DELETE"),
+        (
+            {"sql": "SELECT TIMESTAMP '2020-01-01' AS ts, * FROM read_text('/etc/hosts')"},
+            "may read nothing but its own",
+        ),
+        ({"sql": "SELECT TIMESTAMP '2020-01-01' AS ts, * FROM read_csv('/etc/hosts')"}, "may read nothing but its own"),
         ({"table": "prices", "database": "nowhere.duckdb"}, "no such file or folder"),
     ],
-    ids=["unknown table", "injection", "unknown column", "no parameter", "two statements", "no file"],
+    ids=[
+        "unknown table",
+        "injection",
+        "unknown column",
+        "no parameter",
+        "broken out",
+        "two",
+        "none",
+        "no SELECT",
+        "text file",
+        "CSV file",
+        "no file",
+    ],
 )
 def test_what_cannot_be_read_is_an_input_error(
     database: str, ingest: Any, source: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
         ingest({"kind": "duckdb", "database": database, **source}, **NAMED)
+
+
+def test_text_that_closes_the_bracket_of_its_query_writes_no_file(database: str, tmp_path: Path, ingest: Any) -> None:
+    written = tmp_path / "written.csv"
+    sql = f"SELECT * FROM prices) AS a; COPY (SELECT 42 AS x) TO '{written}'; SELECT * FROM (SELECT * FROM prices"
+    with pytest.raises(InputError, match=r"source\.sql is not valid SQL"):
+        ingest({"kind": "duckdb", "database": database, "sql": sql}, **NAMED)
+    assert not written.exists()
+
+
+def test_what_does_not_fit_into_memory_is_still_sorted_on_disk(tmp_path: Path, ingest: Any) -> None:
+    path, rows = str(tmp_path / "long.duckdb"), 400_000
+    with duckdb.connect(path) as connection:
+        connection.execute(
+            "CREATE TABLE long AS SELECT TIMESTAMP '2020-01-01' + INTERVAL (i * 7919 % 400009) SECOND AS ts, "
+            f"i::DOUBLE AS x, md5(i::VARCHAR) AS text FROM range({rows}) t(i)"
+        )
+    source = {"kind": "duckdb", "database": path, "sql": "SELECT ts, x, x + 1 AS y FROM long", "memory_mib": 32}
+    assert ingest(source, **NAMED).num_rows == rows
 
 
 def test_a_file_of_something_else_is_refused(tmp_path: Path, ingest: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shlex
 import signal
 import sys
 from pathlib import Path
@@ -61,7 +62,8 @@ def run_command(pipeline: str, root: Path, quiet: bool, **given: Any) -> None:
         request.compiled, request.arguments, root=root, raise_on_failure=False, options=request.options,
         observers=_observers(quiet, debug=given["pdb"]), reuse=request.reuse,
     )  # fmt: skip
-    _finish(done, root)
+    by_name = not pipeline.endswith((".yaml", ".yml"))  # only a shipped pipeline has an experiment to change
+    _finish(done, root, again=shlex.join(["python", "-m", "local_runner", *sys.argv[1:]]) if by_name else "")
 
 
 @main.command("resume")
@@ -109,7 +111,7 @@ def _observers(quiet: bool, *, debug: bool = False) -> list[Any]:
     return [Progress(duplicate_stdout(), live=False if debug else None), ReportWriter()]
 
 
-def _finish(done: Run, root: Path) -> None:
+def _finish(done: Run, root: Path, *, again: str = "") -> None:
     """Say how a run ended; a failed one ends the command with its exit code."""
     from local_runner import summary
     from local_runner.api import failed
@@ -117,7 +119,7 @@ def _finish(done: Run, root: Path) -> None:
     click.echo("\n".join(summary.lines(done.record, list(done.tasks.values()))))
     if done.state.good:
         return
-    click.echo("\n".join(summary.failure_lines(done, root)), err=True)
+    click.echo("\n".join(summary.failure_lines(done, root, again)), err=True)
     sys.exit(failed(done, done.error).exit_code)
 
 

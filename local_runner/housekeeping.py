@@ -11,7 +11,8 @@ from local_runner.errors import UsageError
 from local_runner.records import RunRecord, State
 from local_runner.store import Store
 
-_ORPHAN_AGE = 3600.0
+_MARK = ".removing"
+"""Put into a run folder before its record goes, so that only what was being removed is ever taken for an orphan."""
 
 
 def users(store: Store, run: RunRecord, leaving: set[str]) -> set[str]:
@@ -44,28 +45,24 @@ def remove(store: Store, runs: Sequence[RunRecord]) -> int:
     freed = 0
     for run in runs:
         freed += size(run.folder)
-        store.forget_run(run.id)  # records first: a folder without a record is an orphan, which gc removes
+        (run.folder / _MARK).touch()
+        store.forget_run(run.id)
         shutil.rmtree(run.folder, ignore_errors=True)
     return freed
 
 
-def orphans(store: Store, now: float) -> list[Path]:
-    """Run folders without a record, left by a removal that was cut short; young ones may be about to get theirs."""
+def orphans(store: Store) -> list[Path]:
+    """Run folders left by a removal that was cut short."""
     known = {run.id for run in store.runs()}
     return [
-        folder
-        for folder in sorted(store.root.iterdir())
-        if (folder / "pipeline.yaml").is_file()
-        and (folder / ".lock").is_file()
-        and folder.name not in known
-        and now - folder.stat().st_mtime > _ORPHAN_AGE
+        folder for folder in sorted(store.root.iterdir()) if (folder / _MARK).is_file() and folder.name not in known
     ]
 
 
-def collect(store: Store, now: float, keep: int) -> tuple[list[RunRecord], int]:
+def collect(store: Store, keep: int) -> tuple[list[RunRecord], int]:
     """Remove orphans, and failed or interrupted runs beyond the newest ``keep``; returns them and the bytes freed."""
     freed = 0
-    for folder in orphans(store, now):
+    for folder in orphans(store):
         freed += size(folder)
         shutil.rmtree(folder, ignore_errors=True)
     ended = [run for run in store.runs() if run.state in (State.FAILED, State.INTERRUPTED)][keep:]

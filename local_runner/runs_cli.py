@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +109,7 @@ def gc_command(keep: int, root: Path) -> None:
     from local_runner.store import Store
 
     with Store(root) as store:
-        removed, freed = housekeeping.collect(store, time.time(), keep)
+        removed, freed = housekeeping.collect(store, keep)
     click.echo(f"removed {len(removed)} run(s), {freed / 1e6:.1f} MB")
 
 

@@ -71,8 +71,11 @@ def _shown(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def failure_lines(done: Run, root: Path) -> list[str]:
-    """Tasks done, what failed, its own traceback, where its log is, and the command that resumes."""
+def failure_lines(done: Run, root: Path, again: str = "") -> list[str]:
+    """Tasks done, what failed, its own traceback, where its log is, and the commands that resume.
+
+    ``again`` is the command line of this run, for a failure that only another configuration mends.
+    """
     leaves = [task for task in done.tasks.values() if task.kind not in _GROUPS]
     good = sum(task.state.good for task in leaves)
     out = ["", f"{good} of {len(leaves)} tasks are done; finished tasks are kept."]
@@ -80,7 +83,10 @@ def failure_lines(done: Run, root: Path) -> list[str]:
         out += ["", f"task {task.path} failed:", task.traceback.rstrip() or task.error]
         out += [f"log     {task.log}"] if task.log.is_file() else []
     place = "" if root == Path("runs") else f" --root {root}"
-    return [*out, "", "Resume with:", f"  python -m local_runner resume {done.id}{place}"]
+    out += ["", "Resume with:", f"  python -m local_runner resume {done.id}{place}"]
+    if again:
+        out += ["or, to change its configuration (finished tasks come from the cache):", f"  {again} --set KEY=VALUE"]
+    return out
 
 
 def _failed_groups(done: Run) -> list[TaskRecord]:

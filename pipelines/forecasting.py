@@ -38,11 +38,14 @@ def forecasting(
     prepared = stages.preprocess(table=table.outputs["table"], config=preprocess)
     trained = stages.train(prepared=prepared.outputs["prepared"], config=train, device=device, seed=seed)
     scored = stages.evaluate(prepared=prepared.outputs["prepared"], model=trained.outputs["model"], config=evaluate)
-    stages.explain(prepared=prepared.outputs["prepared"], model=trained.outputs["model"], config=explain, seed=seed)
+    explained = stages.explain(
+        prepared=prepared.outputs["prepared"], model=trained.outputs["model"], config=explain, seed=seed
+    )
     registered = stages.register(
         prepared=prepared.outputs["prepared"],
         model=trained.outputs["model"],
         evaluation=scored.outputs["metrics"],
         config=register,
     )
+    registered.after(explained)  # a model that cannot be explained takes no alias
     return registered.outputs["Output"]

@@ -94,6 +94,6 @@ def check(found: attributions.Attributions, config: ExplainConfig) -> None:
     if not residual <= config.max_residual:
         raise ResidualError(
             f"attributions miss {residual:.3%} of the differences they explain, more than explain.max_residual "
-            f"({config.max_residual:.3%}), with {found.nodes} quadrature nodes: raise explain.max_nodes to "
-            f"{4 * config.max_nodes}, or accept it with explain.max_residual"
+            f"({config.max_residual:.3%}), with {found.nodes} quadrature nodes: raise explain.max_nodes "
+            f"(at most 1024), explain more samples, or accept it with explain.max_residual={2 * residual:.2g}"
         )

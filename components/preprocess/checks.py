@@ -47,7 +47,7 @@ def _target_problems(rows: Rows, name: str, transform: TargetTransform, horizon:
     if len(missing):
         return [
             f"the target column {name} is missing in {_at(missing, rows.times)}: it may never be missing. "
-            f"Drop those rows with a row filter in ingest ({name} IS NOT NULL)."
+            f"Drop those rows with ingest.filter: [{{column: {name}, op: is_not_null}}]."
         ]
     if name in rows.infinite:
         return []

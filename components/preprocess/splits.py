@@ -8,8 +8,8 @@ Financial Machine Learning, 2018, section 7.4).
 
 from __future__ import annotations
 
-import itertools
 import math
+from collections.abc import Callable
 
 from components.preprocess.config import SplitShares
 from components.shared.preprocessing import HORIZONS, SPLITS
@@ -38,13 +38,24 @@ def too_few_rows(rows: int, lookback: int, horizon: int, shares: SplitShares) ->
 
     if suffices(rows):
         return None
-    needed = next(count for count in itertools.count(rows + 1) if suffices(count))
+    needed = _smallest(suffices, rows)
     return (
         f"the table has {rows:,} rows, but lookback {lookback}, horizon {horizon} and the splits need {needed:,}: "
         f"each of the parts of {shares.train:.0%}, {shares.validation:.0%} and {shares.test:.0%} keeps {horizon} rows "
         f"for its last label, {lookback - 1} come before the first origin, and a part needs at least "
         f"{MINIMUM_WINDOWS} origins. {_remedies(rows, lookback, horizon, shares)}"
     )
+
+
+def _smallest(suffices: Callable[[int], bool], too_few: int) -> int:
+    """A count of rows that suffices while one less does not, found by doubling and bisection."""
+    enough = 2 * max(too_few, 1)
+    while not suffices(enough):
+        too_few, enough = enough, 2 * enough
+    while enough - too_few > 1:
+        middle = (too_few + enough) // 2
+        too_few, enough = (too_few, middle) if suffices(middle) else (middle, enough)
+    return enough
 
 
 def _cuts(rows: int, shares: SplitShares) -> tuple[int, int]:

@@ -7,6 +7,7 @@ its section; this module knows only how to read, override and check.
 from __future__ import annotations
 
 import difflib
+import re
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -49,10 +50,13 @@ class ConfigSource:
     data: dict[str, Any]
     file: str = ""
     lines: dict[KeyPath, int] = field(default_factory=dict)
+    overridden: frozenset[KeyPath] = frozenset()
 
     def place(self, keys: KeyPath) -> str:
-        """``file.yaml:12`` of a key, or of the nearest parent that has a line."""
+        """``file.yaml:12`` of a key, or of the nearest parent that has a line; ``--set a.b`` if that gave it."""
         for end in range(len(keys), 0, -1):
+            if keys[:end] in self.overridden:
+                return f"--set {'.'.join(map(str, keys[:end]))}: "
             if keys[:end] in self.lines:
                 return f"{self.file}:{self.lines[keys[:end]]}: "
         return f"{self.file}: " if self.file else ""
@@ -128,7 +132,8 @@ def override(source: ConfigSource, assignments: Sequence[str]) -> ConfigSource:
                 del lines[known]
     if problems:
         raise InputError(problems)
-    return ConfigSource(data, source.file, lines)
+    given = {tuple(assignment.partition("=")[0].strip().split(".")) for assignment in assignments}
+    return ConfigSource(data, source.file, lines, source.overridden | given)
 
 
 def _deep_copy(value: Any) -> Any:
@@ -150,7 +155,10 @@ def validate(model: type[M], source: ConfigSource, *, prefix: KeyPath = ()) -> M
 def explain(error: ValidationError, model: type[BaseModel], source: ConfigSource, prefix: KeyPath = ()) -> list[str]:
     """Turn pydantic's errors into one line each: place, key, what was expected, what came, nearest valid name."""
     problems = []
-    for item in error.errors():
+    found = error.errors()
+    for item in found:
+        if item["type"] == "too_short" and any(_is_inside(other["loc"], item["loc"]) for other in found):
+            continue  # the list is short only because what is in it was refused
         keys = _keys_in_data(item["loc"], source.data, keep_last=item["type"] == "missing")
         shown = ".".join(str(part) for part in (*prefix, *keys))
         place = source.place(keys)
@@ -166,6 +174,11 @@ def explain(error: ValidationError, model: type[BaseModel], source: ConfigSource
             hint = f"did you mean {near[0]}? " if near else ""
             place = source.place((*keys, kind))
             problems.append(f"{place}{shown}.{kind}: unknown {item['ctx']['tag']!r}: {hint}Valid: {', '.join(valid)}")
+        elif item["type"] == "literal_error" and isinstance(item["input"], str):
+            valid = re.findall(r"'([^']*)'", item["ctx"]["expected"])
+            near = difflib.get_close_matches(item["input"], valid, n=1)
+            hint = f"did you mean {near[0]}? " if near else ""
+            problems.append(f"{place}{shown}: unknown {item['input']!r}: {hint}Valid: {', '.join(valid)}")
         elif item["type"] == "missing":
             problems.append(f"{place}missing key {shown}")
         else:
@@ -174,6 +187,10 @@ def explain(error: ValidationError, model: type[BaseModel], source: ConfigSource
             message = item["msg"].removeprefix("Value error, ")
             problems.append(f"{place}{shown or 'config'}: {message[0].lower()}{message[1:]}{came}")
     return problems
+
+
+def _is_inside(location: Sequence[str | int], outer: Sequence[str | int]) -> bool:
+    return len(location) > len(outer) and tuple(location[: len(outer)]) == tuple(outer)
 
 
 def _keys_in_data(location: Sequence[str | int], data: Any, *, keep_last: bool) -> KeyPath:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,6 +20,11 @@ def read(folder: Path) -> list[Row]:
         return []
     with path.open(newline="", encoding="utf-8") as stream:
         return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(stream)]
+
+
+def best(rows: Sequence[Row]) -> float:
+    """Lowest validation loss; infinity when there is none, or none that is a finite number."""
+    return min((row["val_loss"] for row in rows if math.isfinite(row["val_loss"])), default=math.inf)
 
 
 def write(folder: Path, rows: Sequence[Row]) -> None:

@@ -71,17 +71,16 @@ def fit(config: TrainConfig, prepared: Prepared, work: Path, *, seed: int, logs:
 
 def _choose(config: TrainConfig, model: keras.Model, work: Path, seconds: float, first_epoch: int) -> Fitted:
     rows = history.read(work)
-    losses = [row["val_loss"] if math.isfinite(row["val_loss"]) else math.inf for row in rows]
-    best = losses.index(min(losses))
-    if not math.isfinite(losses[best]):
+    lowest = history.best(rows)
+    if not math.isfinite(lowest):
         raise TandemError(
             "the validation loss is not finite in any epoch, so there is no model to keep: "
             "lower train.optimizer.learning_rate, set train.optimizer.clip_norm, or use train.precision=float32"
         )
-    if config.best_checkpoint:
-        model.load_weights(work / callbacks.BEST)
-    else:
-        best = len(rows) - 1
+    if not config.best_checkpoint:
+        return Fitted(model, rows, len(rows) - 1, seconds, len(rows) - first_epoch)
+    model.load_weights(work / callbacks.BEST)
+    best = [row["val_loss"] for row in rows].index(lowest)
     return Fitted(model, rows, best, seconds, len(rows) - first_epoch)
 
 

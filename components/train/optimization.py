@@ -18,11 +18,13 @@ def optimizer(config: TrainConfig, steps_per_epoch: int) -> keras.Optimizer:
     rate: Any = settings.learning_rate
     if config.schedule.kind == "cosine":
         rate = cosine(config.schedule, settings.learning_rate, steps_per_epoch, config.epochs)
+    # Named, because Keras numbers unnamed optimizers over a process's life and saves the name.
+    common: dict[str, Any] = {"global_clipnorm": settings.clip_norm, "name": "optimizer"}
     if settings.kind == "adamw":
-        return keras.optimizers.AdamW(rate, weight_decay=settings.weight_decay, global_clipnorm=settings.clip_norm)
+        return keras.optimizers.AdamW(rate, weight_decay=settings.weight_decay, **common)
     if settings.kind == "adam":
-        return keras.optimizers.Adam(rate, global_clipnorm=settings.clip_norm)
-    return keras.optimizers.SGD(rate, momentum=0.9, global_clipnorm=settings.clip_norm)
+        return keras.optimizers.Adam(rate, **common)
+    return keras.optimizers.SGD(rate, momentum=0.9, **common)
 
 
 def cosine(schedule: CosineSchedule, peak: float, steps_per_epoch: int, epochs: int) -> Any:

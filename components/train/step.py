@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from components.shared import device as hardware
 from components.shared import errors, files
 from components.shared.artifacts import Prepared
-from components.train import curves, history, loop
+from components.train import archive, curves, history, loop
 
 if TYPE_CHECKING:
     from components.train.config import TrainConfig
@@ -108,7 +108,7 @@ def write_model(
 
     preprocessing = prepared.preprocessing
     with files.new_folder(path) as folder:
-        fitted.model.save(folder / "model.keras")
+        archive.save(fitted.model, folder / "model.keras")
         preprocessing.write(folder / "preprocessing.json")
         (folder / "config.yaml").write_text(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
         history.write(folder, fitted.history)

@@ -19,11 +19,12 @@ def window_input(shape: WindowShape) -> keras.KerasTensor:
     return keras.Input((shape.lookback, shape.features), name="window")
 
 
-def normalise(x: keras.KerasTensor, norm: Norm) -> keras.KerasTensor:
+def normalise(x: keras.KerasTensor, norm: Norm, *, name: str) -> keras.KerasTensor:
+    """Batch or layer normalisation. Layers are named, because Keras numbers unnamed ones over a process's life."""
     import keras
 
     layers: dict[str, Any] = {"batch": keras.layers.BatchNormalization, "layer": keras.layers.LayerNormalization}
-    return x if norm == "none" else layers[norm]()(x)
+    return x if norm == "none" else layers[norm](name=name)(x)
 
 
 def forecast_output(x: keras.KerasTensor) -> keras.KerasTensor:

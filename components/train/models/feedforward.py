@@ -26,12 +26,12 @@ def build(config: FeedforwardConfig, shape: WindowShape) -> keras.Model:
     import keras
 
     window = blocks.window_input(shape)
-    x = keras.layers.Flatten()(window)
-    for width in config.units:
-        x = keras.layers.Dense(width)(x)
-        x = blocks.normalise(x, config.norm)
-        x = keras.layers.Activation(config.activation)(x)
-        x = keras.layers.Dropout(config.dropout)(x)
+    x = keras.layers.Flatten(name="flatten")(window)
+    for depth, width in enumerate(config.units):
+        x = keras.layers.Dense(width, name=f"dense_{depth}")(x)
+        x = blocks.normalise(x, config.norm, name=f"norm_{depth}")
+        x = keras.layers.Activation(config.activation, name=f"activation_{depth}")(x)
+        x = keras.layers.Dropout(config.dropout, name=f"dropout_{depth}")(x)
     return keras.Model(window, blocks.forecast_output(x), name=config.kind)
 
 

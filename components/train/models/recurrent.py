@@ -36,9 +36,9 @@ def build(config: LSTMConfig | GRUConfig, shape: WindowShape) -> keras.Model:
     layer = keras.layers.LSTM if config.kind == "lstm" else keras.layers.GRU
     window = x = blocks.window_input(shape)
     for depth, width in enumerate(config.units):
-        x = layer(width, return_sequences=depth < len(config.units) - 1)(x)
-        x = blocks.normalise(x, config.norm)
-        x = keras.layers.Dropout(config.dropout)(x)
+        x = layer(width, return_sequences=depth < len(config.units) - 1, name=f"{config.kind}_{depth}")(x)
+        x = blocks.normalise(x, config.norm, name=f"norm_{depth}")
+        x = keras.layers.Dropout(config.dropout, name=f"dropout_{depth}")(x)
     return keras.Model(window, blocks.forecast_output(x), name=config.kind)
 
 

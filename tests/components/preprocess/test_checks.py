@@ -34,7 +34,7 @@ def test_a_missing_target_is_placed() -> None:
     targets[[4, 7, 8, 90]] = np.nan
     (problem,) = problems(rows(targets))
     assert "the target column price is missing in 4 rows (row 4 on 2020-01-05, row 7 on 2020-01-08, row 8" in problem
-    assert "price IS NOT NULL" in problem
+    assert "op: is_not_null" in problem
 
 
 def test_a_log_return_needs_positive_targets() -> None:

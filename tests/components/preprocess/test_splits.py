@@ -73,6 +73,13 @@ def test_what_it_says_to_lower_helps(what: str, sizes: tuple[int, int]) -> None:
     assert too_few_rows(300, **{**given_sizes, what: limit + 1}, shares=HALVES) is not None
 
 
+def test_an_absurd_lookback_is_refused_at_once() -> None:
+    message = too_few_rows(600, 100_000_000, 21, HALVES)
+    assert message is not None
+    needed = int(message.split(" need ")[1].split(":")[0].replace(",", ""))
+    assert too_few_rows(needed, 100_000_000, 21, HALVES) is None
+
+
 def test_no_impossible_remedy_is_offered() -> None:
     message = too_few_rows(10, 30, 252, HALVES)
     assert message is not None

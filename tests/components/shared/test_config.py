@@ -76,6 +76,16 @@ def test_a_problem_names_file_line_key_and_remedy(text: str, expected: str, tmp_
     assert expected in str(caught.value)
 
 
+class Choice(StrictModel):
+    colours: tuple[Literal["red", "green"], ...] = Field(min_length=1)
+
+
+def test_a_misspelt_choice_is_one_problem_with_its_remedy() -> None:
+    with pytest.raises(InputError) as caught:
+        Choice.parse({"colours": ["gren"]})
+    assert caught.value.problems == ["colours.0: unknown 'gren': did you mean green? Valid: red, green"]
+
+
 def test_all_problems_are_reported_at_once(tmp_path: Path) -> None:
     path = write(tmp_path, "titel: x\nshape:\n  kind: circle\n  raduis: 2\n")
     with pytest.raises(InputError) as caught:
@@ -119,5 +129,5 @@ def test_a_problem_in_an_override_is_not_blamed_on_a_line_of_the_file(tmp_path: 
     source = override(read_yaml(write(tmp_path, "title: x\nshape: {kind: square, side: 1}\n")), ["shape.side=wide"])
     with pytest.raises(InputError) as caught:
         validate(Drawing, source)
-    assert "shape.side" in str(caught.value)
+    assert "--set shape.side: shape.side" in str(caught.value)
     assert "(got 'wide')" in str(caught.value)

@@ -12,7 +12,7 @@ import yaml
 from components.shared.artifacts import Prepared, TrainedModel
 from components.shared.errors import InputError, TandemError
 from components.shared.progress import LOGGER
-from components.train import step
+from components.train import history, step
 from components.train.config import TrainConfig
 
 SMALL: dict[str, Any] = {"model": {"kind": "lstm", "units": [6]}, "epochs": 5, "batch_size": 32}
@@ -70,6 +70,8 @@ def test_equal_seeds_give_equal_weights_and_others_do_not(prepared_folder: Path,
         train(folder, prepared_folder, seed=seed, model={"kind": "gru", "units": [6], "dropout": 0.3}, epochs=2)
     first, second, other = (weights(folder) for folder in folders)
     assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+    files = [(folder / "model" / "model.keras").read_bytes() for folder in folders]
+    assert files[0] == files[1], "equal models must be equal files: caching and registration go by content"
     assert not all(np.array_equal(a, b) for a, b in zip(first, other, strict=True))
 
 
@@ -136,6 +138,12 @@ def test_a_diverging_training_says_what_to_change(prepared_folder: Path, tmp_pat
 def test_tensorboard_logs_land_in_the_model_folder(prepared_folder: Path, tmp_path: Path) -> None:
     train(tmp_path, prepared_folder, tensorboard=True, epochs=1)
     assert list((tmp_path / "model" / "tensorboard").rglob("events.out.*"))
+
+
+def test_a_lost_first_epoch_does_not_lose_the_later_ones() -> None:
+    rows = [{"val_loss": float("nan")}, {"val_loss": 0.5}, {"val_loss": 0.7}]
+    assert history.best(rows) == 0.5
+    assert history.best(rows[:1]) == float("inf")
 
 
 def test_an_empty_split_is_refused_before_training(prepared_folder: Path, tmp_path: Path) -> None:

@@ -1,0 +1,47 @@
+"""Save a Keras model so that equal models are equal files."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import keras
+
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+def save(model: keras.Model, path: Path) -> None:
+    """Write ``model`` to ``path`` (``.keras``) without the dates and memory addresses that Keras puts into it.
+
+    Content digests decide about caching and about what is registered already; a date would make every training new.
+    """
+    dated = path.with_suffix(".dated.keras")
+    model.save(dated)
+    with zipfile.ZipFile(dated) as source, zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as target:
+        for name in sorted(source.namelist()):
+            content = source.read(name)
+            if name == "metadata.json":
+                content = _as_json({k: v for k, v in json.loads(content).items() if k != "date_saved"})
+            elif name == "config.json":
+                content = _as_json(_renumbered(json.loads(content), {}))
+            target.writestr(zipfile.ZipInfo(name, _EPOCH), content)
+    dated.unlink()
+
+
+def _as_json(value: Any) -> bytes:
+    return json.dumps(value).encode()
+
+
+def _renumbered(value: Any, seen: dict[int, int]) -> Any:
+    """The same config with ``shared_object_id``, a memory address, counted from 0 in order of appearance."""
+    if isinstance(value, list):
+        return [_renumbered(item, seen) for item in value]
+    if not isinstance(value, dict):
+        return value
+    out = {key: _renumbered(item, seen) for key, item in value.items()}
+    if "shared_object_id" in out:
+        out["shared_object_id"] = seen.setdefault(out["shared_object_id"], len(seen))
+    return out

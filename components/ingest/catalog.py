@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -11,6 +11,8 @@ import pyarrow as pa
 from components.ingest.config import IngestConfig
 from components.ingest.filters import Condition
 from components.ingest.paths import existing_file
+from components.ingest.source import FirstRows
+from components.ingest.text_numbers import TextColumn, judge
 from components.shared.errors import InputError
 from components.shared.schema import Column, DType, Role, Schema
 
@@ -28,19 +30,20 @@ class Expected:
     left_out: tuple[str, ...] = ()
 
 
-def expected(config: IngestConfig, offered: pa.Schema) -> Expected:
+def expected(config: IngestConfig, offered: pa.Schema, first_rows: FirstRows | None = None) -> Expected:
     """Columns the table must have.
 
     Args:
         config: its ``catalog``, or ``time``, ``target`` and ``entity``.
         offered: columns and types of the source.
+        first_rows: of the source, if its types are a guess.
 
     Raises:
         InputError: the catalog names no usable time column, the named columns do not exist or have a type that cannot
-            serve, or ``columns`` selects unknown names.
+            serve, ``columns`` selects unknown names, or a column of numbers has cells that make it text.
     """
     if config.catalog is None:
-        schema, left_out = _inferred(config, offered)
+        schema, left_out = _inferred(config, offered, first_rows)
     else:
         catalog = config.catalog
         schema = Schema.from_yaml(existing_file(catalog)) if isinstance(catalog, str) else catalog
@@ -65,11 +68,12 @@ def _unknown(name: str, known: list[str]) -> str:
     return f"no column {name!r}; nearest: {', '.join(near)}"
 
 
-def _inferred(config: IngestConfig, offered: pa.Schema) -> tuple[Schema, tuple[str, ...]]:
+def _inferred(config: IngestConfig, offered: pa.Schema, first_rows: FirstRows | None) -> tuple[Schema, tuple[str, ...]]:
     """Numbers are features, the named columns have their roles, anything else is left out."""
     named = ((config.time, Role.TIME), (config.target, Role.TARGET), (config.entity, Role.ENTITY))
     roles = {name: role for name, role in named if name is not None}
     problems = [f"ingest.{role}: {_unknown(n, offered.names)}" for n, role in roles.items() if n not in offered.names]
+    texts = _texts(config, offered, first_rows)
     columns, left_out = [], []
     for field in offered:
         role, dtype = roles.get(field.name, Role.FEATURE), dtype_of(field.type)
@@ -78,7 +82,12 @@ def _inferred(config: IngestConfig, offered: pa.Schema) -> tuple[Schema, tuple[s
         if role is Role.TIME and dtype not in TEMPORAL:
             problems.append(f"ingest.time: {field.name} holds {field.type}, expected dates or times")
         elif role is Role.TARGET and dtype not in NUMERIC:
-            problems.append(f"ingest.target: {field.name} holds {field.type}, expected numbers")
+            problems.append(
+                f"ingest.target: {field.name} holds {field.type}, expected numbers{_bad_cells(texts, field.name)}"
+            )
+        elif field.name in texts and texts[field.name].mostly_numbers:
+            remedy = "fix the values, or leave the column out by naming those to keep in ingest.columns"
+            problems.append(f"{texts[field.name].unreadable}; the column looks like numbers: {remedy}")
         elif role is Role.FEATURE and dtype not in NUMERIC:
             left_out.append(f"{field.name} ({field.type})")
         elif dtype is None:
@@ -88,6 +97,20 @@ def _inferred(config: IngestConfig, offered: pa.Schema) -> tuple[Schema, tuple[s
     if problems:
         raise InputError(problems)
     return Schema(columns=tuple(columns)), tuple(left_out)
+
+
+def _texts(config: IngestConfig, offered: pa.Schema, first_rows: FirstRows | None) -> dict[str, TextColumn]:
+    """Text columns that somebody wants as numbers: the target, and features that are not deselected."""
+    kept = {*(offered.names if config.columns is None else config.columns), config.target} - {
+        config.time,
+        config.entity,
+    }
+    names = [field.name for field in offered if field.name in kept and dtype_of(field.type) == "string"]
+    return judge(first_rows(names)) if first_rows is not None and names else {}
+
+
+def _bad_cells(texts: Mapping[str, TextColumn], name: str) -> str:
+    return f": {texts[name].unreadable}; fix the values" if name in texts else ""
 
 
 def dtype_of(arrow_type: pa.DataType) -> DType | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -73,7 +73,7 @@ def open_csv(config: CsvSource) -> Iterator[Source]:
             yield from _csv_batches(file, config, request, malformed)
         malformed.report(source.problems)
 
-    source = Source(config.path, schema, read)
+    source = Source(config.path, schema, read, first_rows=lambda names: _csv_first_rows(files[0], config, names))
     yield source
 
 
@@ -108,17 +108,27 @@ def _csv_schema(file: Path, config: CsvSource) -> pa.Schema:
         return pa.schema(zip(reader.schema.names, types, strict=True))
 
 
+def _csv_first_rows(file: Path, config: CsvSource, names: Sequence[str]) -> pa.RecordBatch:
+    """The first block, which is the one that types are guessed from."""
+    with _explained(file, "CSV"), _csv_reader(file, config, _as_text(config, names), MalformedLines()) as reader:
+        return next(iter(reader), pa.RecordBatch.from_pylist([], schema=reader.schema))
+
+
 def _csv_batches(
     file: Path, config: CsvSource, request: Request, malformed: MalformedLines
 ) -> Iterator[pa.RecordBatch]:
-    convert = pv.ConvertOptions(
-        column_types={name: pa.string() for name in request.columns},
-        include_columns=list(request.columns),
+    convert = _as_text(config, request.columns)
+    with _explained(file, "CSV"), _csv_reader(file, config, convert, malformed) as reader:
+        yield from reader
+
+
+def _as_text(config: CsvSource, names: Sequence[str]) -> pv.ConvertOptions:
+    return pv.ConvertOptions(
+        column_types={name: pa.string() for name in names},
+        include_columns=list(names),
         null_values=config.null_values,
         strings_can_be_null=True,
     )
-    with _explained(file, "CSV"), _csv_reader(file, config, convert, malformed) as reader:
-        yield from reader
 
 
 def _csv_reader(

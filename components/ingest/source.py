@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
 
 from components.ingest.filters import Condition
+
+FirstRows = Callable[[Sequence[str]], pa.RecordBatch]
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Source:
     """An opened source.
 
     ``problems`` grows while reading, with rows that have no batch to be reported in (a CSV line with too few cells).
+    ``first_rows`` reads some columns of the first rows as text, where types are a guess from text (CSV).
     ``facts`` are plain values worth keeping with the table, such as the bytes a query reads.
     """
 
@@ -38,3 +41,4 @@ class Source:
     read: Callable[[Request], Iterator[pa.RecordBatch]]
     problems: list[str] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
+    first_rows: FirstRows | None = None

@@ -42,7 +42,7 @@ def run(config: IngestConfig, table_path: str | Path) -> dict[str, Any]:
             nothing is written.
     """
     with open_source(config.source) as source:
-        columns = catalog.expected(config, source.schema)
+        columns = catalog.expected(config, source.schema, source.first_rows)
         if columns.left_out:
             LOGGER.warning("columns left out, only numbers can be features: %s", ", ".join(columns.left_out))
         conditions = conditions_of(config, columns.schema)

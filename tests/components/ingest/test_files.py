@@ -84,3 +84,39 @@ def test_a_damaged_parquet_file_is_named(tmp_path: Path, ingest: Any, damage: st
     with pytest.raises(InputError, match=r"t\.parquet cannot be read as Parquet"):
         ingest({"kind": "parquet", "path": str(path)}, **NAMED)
     assert not (tmp_path / "table").exists()
+
+
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [
+        (["1", "2", "n.a.", "4"], r"- v: 1 row that cannot be read as numbers; first: row 3 \('n\.a\.'\)"),
+        (["1%", "2.5%", "", "-3 %"], r"- v: 3 rows .* row 1 \('1%'\), row 2 \('2\.5%'\), row 4 \('-3 %'\)"),
+        (['"1,234"', "12", '"1,234,567.8"', "x"], r"- v: 3 rows .* row 1 \('1,234'\), row 3"),
+        (["1", "a", "2", "b"], r"- v: 2 rows .* row 2 \('a'\), row 4 \('b'\)"),
+    ],
+    ids=["one bad cell", "percent", "thousands", "half"],
+)
+def test_numbers_with_bad_cells_are_refused_not_left_out(
+    tmp_path: Path, ingest: Any, cells: list[str], message: str
+) -> None:
+    lines = [f"2020-01-{day:02},{day},{cell}\n" for day, cell in enumerate(cells, start=1)]
+    (tmp_path / "t.csv").write_text("day,x,v\n" + "".join(lines))
+    with pytest.raises(InputError, match=message.removeprefix("- ")) as caught:
+        ingest(csv(tmp_path / "t.csv"), **NAMED)
+    assert "fix the values, or leave the column out" in str(caught.value)
+    assert ingest(csv(tmp_path / "t.csv"), **NAMED, columns=["x"]).column_names == ["day", "x"]
+
+
+@pytest.mark.parametrize("cells", [["a", "b", "1"], ["2020.01.01", "12:30", ""], ["192.168.0.1", "1-2", "1e"]], ids=str)
+def test_a_column_of_text_is_left_out(tmp_path: Path, ingest: Any, cells: list[str]) -> None:
+    lines = [f"2020-01-{day:02},{day},{cell}\n" for day, cell in enumerate(cells, start=1)]
+    (tmp_path / "t.csv").write_text("day,x,v\n" + "".join(lines))
+    assert ingest(csv(tmp_path / "t.csv"), **NAMED).column_names == ["day", "x"]
+
+
+def test_a_target_of_text_names_its_first_bad_cells(tmp_path: Path, ingest: Any) -> None:
+    (tmp_path / "t.csv").write_text("day,x\n2020-01-01,1\n2020-01-02,-\n")
+    with pytest.raises(
+        InputError, match=r"ingest\.target: x holds string, expected numbers: x: 1 row .* row 2 \('-'\)"
+    ):
+        ingest(csv(tmp_path / "t.csv"), **NAMED)

@@ -65,7 +65,12 @@ def _selection(config: IngestConfig, schema: Schema) -> Schema:
 
 def _unknown(name: str, known: list[str]) -> str:
     near = difflib.get_close_matches(name, known, n=3) or known[:5]
-    return f"no column {name!r}; nearest: {', '.join(near)}"
+    return f"no column {name!r}; nearest: {', '.join(map(_visible, near))}"
+
+
+def _visible(name: str) -> str:
+    """In quotes where a space at an end would go unseen."""
+    return name if name == name.strip() else repr(name)
 
 
 def _inferred(config: IngestConfig, offered: pa.Schema, first_rows: FirstRows | None) -> tuple[Schema, tuple[str, ...]]:
@@ -110,7 +115,7 @@ def _texts(config: IngestConfig, offered: pa.Schema, first_rows: FirstRows | Non
 
 
 def _bad_cells(texts: Mapping[str, TextColumn], name: str) -> str:
-    return f": {texts[name].unreadable}; fix the values" if name in texts else ""
+    return f": {str(texts[name].unreadable).removeprefix(f'{name}: ')}; fix the values" if name in texts else ""
 
 
 def dtype_of(arrow_type: pa.DataType) -> DType | None:
@@ -143,7 +148,7 @@ def differences(
     problems = []
     for name in missing:
         near = difflib.get_close_matches(name, extra, n=1)
-        hint = f"; is it the one called {near[0]}?" if near else ""
+        hint = f"; is it the one called {_visible(near[0])}?" if near else ""
         problems.append(f"{name}: missing from the source{hint}")
     if config.catalog is not None and config.on_extra == "error":
         advice = "add it to the catalog, or set ingest.on_extra: ignore"

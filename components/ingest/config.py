@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Discriminator, Field, PositiveInt, Tag, model_validator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, PositiveInt, Tag, model_validator
 
 from components.shared.config import StrictModel
 from components.shared.schema import Schema
@@ -30,6 +30,15 @@ def _moment(value: Any) -> Any:
     if moment.tzinfo is not None:
         moment = moment.astimezone(UTC).replace(tzinfo=None)
     return moment.date().isoformat() if len(text) == len("2001-01-31") else moment.isoformat()
+
+
+def _text_encoding(name: str) -> str:
+    try:
+        # Not codecs.lookup alone: it also knows hex, zip and others that make no text.
+        "".encode(name)
+    except (LookupError, ValueError):
+        raise ValueError(f"Python knows no text encoding {name!r}; common ones are utf-8, latin-1, cp1252") from None
+    return name
 
 
 Scalar = Annotated[bool | int | float | str, BeforeValidator(_plain)]
@@ -69,7 +78,7 @@ class CsvSource(StrictModel):
     delimiter: str = Field(default=",", min_length=1, max_length=1)
     null_values: tuple[str, ...] = ("", "NA", "N/A", "NaN", "nan", "null", "NULL")
     """Cells with exactly this text are missing."""
-    encoding: str = "utf-8"
+    encoding: Annotated[str, AfterValidator(_text_encoding)] = "utf-8"
 
 
 class ParquetSource(StrictModel):

@@ -6,6 +6,7 @@ import difflib
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -28,6 +29,7 @@ def open_duckdb(config: DuckDBSource) -> Iterator[Source]:
     import duckdb
 
     path = existing_file(config.database)
+    _check_magic(path, config.database)
     with tempfile.TemporaryDirectory(prefix="tandem-duckdb-") as spill, _explained(config):
         settings: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": f"{config.memory_mib}MiB",
@@ -51,6 +53,18 @@ def open_duckdb(config: DuckDBSource) -> Iterator[Source]:
                     yield from found.to_arrow_reader(request.batch_rows)
 
             yield Source(f"{config.database} {config.table or 'query'}", schema, read)
+
+
+def _check_magic(path: Path, shown: str) -> None:
+    """Refuse what is no database, before DuckDB looks for an extension that might read it (SQLite's, for example).
+
+    Raises:
+        InputError: the file does not start as DuckDB's do: a checksum of 8 bytes, then DUCK.
+    """
+    with path.open("rb") as stream:
+        start = stream.read(12)
+    if start[8:] != b"DUCK":
+        raise InputError(f"{shown} is not a DuckDB database; for another kind of file set source.kind")
 
 
 def _relation(connection: duckdb.DuckDBPyConnection, config: DuckDBSource) -> str:

@@ -20,6 +20,9 @@ CSV_BLOCK_BYTES = 8 << 20
 # Column chunks are read through buffers of this size; otherwise each chunk of a row group would be read whole.
 PARQUET_BUFFER_BYTES = 256 << 10
 MALFORMED_SHOWN = 3
+BINARY_SEARCH_BYTES = 4096
+GZIP = b"\x1f\x8b"
+LIKELY_DELIMITERS = ";\t|,"
 
 
 @contextmanager
@@ -103,9 +106,34 @@ class MalformedLines:
 def _csv_schema(file: Path, config: CsvSource) -> pa.Schema:
     """Types guessed from the first block. Whole numbers count as decimal ones: a later block may have some."""
     convert = pv.ConvertOptions(null_values=config.null_values, strings_can_be_null=True)
+    _check_text(file, config)
     with _explained(file, "CSV"), _csv_reader(file, config, convert, MalformedLines()) as reader:
+        _check_delimiter(file, reader.schema.names)
         types = [pa.float64() if pa.types.is_integer(type_) else type_ for type_ in reader.schema.types]
         return pa.schema(zip(reader.schema.names, types, strict=True))
+
+
+def _check_text(file: Path, config: CsvSource) -> None:
+    """Raise InputError for a binary file, whose bytes would otherwise be shown as malformed lines."""
+    if "a".encode(config.encoding) != b"a":
+        return  # UTF-16 and UTF-32 have zero bytes in text.
+    with _explained(file, "CSV"), pa.input_stream(str(file)) as stream:
+        start = stream.read(BINARY_SEARCH_BYTES)
+    if b"\0" in start or start.startswith(GZIP):
+        raise InputError(
+            f"{file} is not a text file, so it cannot be read as CSV; set source.kind to what it is "
+            "(a compressed CSV must be called .csv.gz)"
+        )
+
+
+def _check_delimiter(file: Path, names: list[str]) -> None:
+    """Raise InputError if the header looks as if another delimiter was meant: a table has at least two columns."""
+    likely = [mark for mark in LIKELY_DELIMITERS if len(names) == 1 and mark in names[0]]
+    if likely:
+        raise InputError(
+            f"{file}: the header is one column, {names[0]!r}; if its cells are separated by {likely[0]!r}, "
+            f"set source.delimiter: {likely[0]!r}"
+        )
 
 
 def _csv_first_rows(file: Path, config: CsvSource, names: Sequence[str]) -> pa.RecordBatch:
@@ -175,5 +203,5 @@ def _explained(file: Path, form: str) -> Iterator[None]:
     except (pa.ArrowException, OSError) as error:
         hint = "; set source.encoding to what the file is written in" if "UTF8" in str(error) else ""
         raise InputError(f"{file} cannot be read as {form}: {error}{hint}") from error
-    except UnicodeDecodeError as error:
+    except UnicodeError as error:
         raise InputError(f"{file} is not text in the encoding given: {error}; set source.encoding") from error

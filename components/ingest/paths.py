@@ -5,12 +5,14 @@ from __future__ import annotations
 import difflib
 import glob
 import importlib.resources
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from components.shared.errors import InputError
 
 SAMPLE = "sample:"
+REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 # Named, not imported: components know nothing of the pipelines package, they only read data that lies in its folder.
 SAMPLE_PACKAGE, SAMPLE_FOLDER = "pipelines", "sample_data"
 
@@ -19,8 +21,11 @@ def locate(text: str) -> Path:
     """The path that ``text`` stands for; it need not exist. Relative paths are relative to the working directory.
 
     Raises:
-        InputError: ``sample:`` data is asked for where the package that carries it is not installed.
+        InputError: the path is remote, or ``sample:`` data is asked for where the package that carries it is not
+            installed.
     """
+    if REMOTE.match(text):
+        raise InputError(f"{text}: remote paths are not read here; copy the data to this machine and give that path")
     if not text.startswith(SAMPLE):
         return Path(text).expanduser()
     try:

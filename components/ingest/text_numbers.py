@@ -1,4 +1,4 @@
-"""Text columns that are really numbers with a few bad cells: leaving such a column out as text would hide the mistake."""
+"""Text columns that are really numbers with a few bad cells: leaving one out as text would hide the mistake."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from components.ingest.casting import SEARCH_LIMIT, convert_piecewise
 from components.ingest.validation import FIRST_ROWS, Finding
 
 # Also 1,234.5 and 1 234 and 12.5% and 1,5: numbers to a person, text to a reader of CSV.
-NUMBER_LIKE = r"^\s*[+-]?(?:[0-9]+(?:[.,][0-9]*)?|[.,][0-9]+|[0-9]{1,3}(?:[,.' ][0-9]{3})+(?:[.,][0-9]+)?)(?:[eE][+-]?[0-9]+)?\s*%?\s*$"
+NUMBER_LIKE = (
+    r"^\s*[+-]?(?:[0-9]+(?:[.,][0-9]*)?|[.,][0-9]+|[0-9]{1,3}(?:[,.' ][0-9]{3})+(?:[.,][0-9]+)?)"
+    r"(?:[eE][+-]?[0-9]+)?\s*%?\s*$"
+)
 MOSTLY = 0.5
 
 

@@ -28,6 +28,8 @@ def parse(**section: Any) -> IngestConfig:
             "`parameters` belong to `sql`; use `filter`",
         ),
         ({"source": {"kind": "duckdb", "database": "x", "sql": "s", "parameters": {"a;b": 1}}}, "pattern"),
+        ({"source": {**CSV, "encoding": "utf-9"}}, r"ingest\.source\.\S*encoding: .*no text encoding 'utf-9'"),
+        ({"source": {**CSV, "encoding": "hex"}}, "no text encoding 'hex'"),
         ({"target": None}, "without a catalog, name the `time` and the `target` column"),
         ({"target": "day"}, "must be different columns"),
         ({"catalog": "c.yaml"}, "the catalog already says which column is time, target"),

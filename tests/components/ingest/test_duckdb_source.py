@@ -108,7 +108,9 @@ def test_what_does_not_fit_into_memory_is_still_sorted_on_disk(tmp_path: Path, i
 
 def test_a_file_of_something_else_is_refused(tmp_path: Path, ingest: Any) -> None:
     (tmp_path / "x.duckdb").write_text("not a database")
-    with pytest.raises(InputError, match="not a valid DuckDB"):
+    with pytest.raises(
+        InputError, match=r"x\.duckdb is not a DuckDB database; for another kind of file set source\.kind"
+    ):
         ingest({"kind": "duckdb", "database": str(tmp_path / "x.duckdb"), "table": "t"}, **NAMED)
 
 

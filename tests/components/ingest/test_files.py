@@ -65,8 +65,26 @@ def test_parquet_files_may_differ_in_types_but_not_in_columns(tmp_path: Path, in
         (b"day,x,x\n2020-01-01,1,2\n", "columns appear more than once: x"),
         ("day,x,é\n2020-01-01,1,2\n".encode("latin-1"), r"set source\.encoding"),
         (b"day,x\n2020-01-01,1\n2020-01-02\n2020-01-03,1,2\n", r"2 lines do not have .* line 3 has 1 .*, line 4 has 3"),
+        (b"day;x\n2020-01-01;1\n", r"one column, 'day;x'; if its cells .* set source\.delimiter: ';'"),
+        (b"day;x\n2020-01-01;1,5\n2020-01-02;2,5\n", r"set source\.delimiter: ';'"),
+        (b"day\tx\n2020-01-01\t1\n", r"set source\.delimiter: '\\t'"),
+        (b"day, x\n2020-01-01,1\n", "no column 'x'; nearest: ' x'"),
+        (b"PAR1\x15\x04\0\0\n\0\xff", r"t\.csv is not a text file"),
+        (gzip.compress(b"day,x\n"), r"t\.csv is not a text file"),
     ],
-    ids=["empty", "header only", "repeated column", "encoding", "ragged lines"],
+    ids=[
+        "empty",
+        "header only",
+        "repeated column",
+        "encoding",
+        "ragged lines",
+        "semicolons",
+        "decimal commas",
+        "tabs",
+        "space in header",
+        "binary",
+        "compressed without saying so",
+    ],
 )
 def test_a_csv_that_cannot_be_used_says_why(tmp_path: Path, ingest: Any, content: bytes, message: str) -> None:
     (tmp_path / "t.csv").write_bytes(content)
@@ -116,7 +134,16 @@ def test_a_column_of_text_is_left_out(tmp_path: Path, ingest: Any, cells: list[s
 
 def test_a_target_of_text_names_its_first_bad_cells(tmp_path: Path, ingest: Any) -> None:
     (tmp_path / "t.csv").write_text("day,x\n2020-01-01,1\n2020-01-02,-\n")
-    with pytest.raises(
-        InputError, match=r"ingest\.target: x holds string, expected numbers: x: 1 row .* row 2 \('-'\)"
-    ):
+    with pytest.raises(InputError, match=r"ingest\.target: x holds string, expected numbers: 1 row .* row 2 \('-'\)"):
         ingest(csv(tmp_path / "t.csv"), **NAMED)
+
+
+def test_a_file_of_another_encoding_than_said_is_refused(tmp_path: Path, ingest: Any) -> None:
+    (tmp_path / "t.csv").write_bytes(b"day,x\n2020-01-01,1\n")
+    with pytest.raises(InputError, match=r"set source\.encoding"):
+        ingest(csv(tmp_path / "t.csv", encoding="utf-16"), **NAMED)
+
+
+def test_zero_bytes_of_a_wide_encoding_are_text(tmp_path: Path, ingest: Any) -> None:
+    (tmp_path / "t.csv").write_bytes("day,x\n2020-01-01,1\n".encode("utf-16"))
+    assert ingest(csv(tmp_path / "t.csv", encoding="utf-16"), **NAMED)["x"].to_pylist() == [1.0]

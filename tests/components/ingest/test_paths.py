@@ -52,3 +52,11 @@ def test_sample_data_is_found_wherever_the_package_lies(monkeypatch: pytest.Monk
 def test_a_folder_is_not_a_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="expected a file, got a folder"):
         existing_file(str(tmp_path))
+
+
+@pytest.mark.parametrize("text", ["gs://bucket/a.csv", "s3://bucket/*.csv", "https://example.com/a.csv"])
+def test_a_remote_path_is_refused_as_such(text: str) -> None:
+    with pytest.raises(InputError, match="remote paths are not read here; copy"):
+        files_of(text, (".csv",))
+    with pytest.raises(InputError, match="remote paths are not read here; copy"):
+        existing_file(text)

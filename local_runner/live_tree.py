@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -140,6 +141,8 @@ class LiveTree:
             redirect_stdout=False, redirect_stderr=False,
         )  # fmt: skip
         self._live.start()
+        # A run that ends without its last event must still give the cursor back.
+        atexit.register(self._stop)
 
     def task_started(self, task: TaskRecord) -> None:
         node = self._board.update(task)
@@ -159,6 +162,10 @@ class LiveTree:
 
     def run_finished(self, run: RunRecord, tasks: Sequence[TaskRecord]) -> None:
         self._title = f"{run.pipeline}  {run.id}  {run.state} after {in_words(run.seconds)}, {counts(tasks)}"
+        self._stop()
+
+    def _stop(self) -> None:
+        atexit.unregister(self._stop)
         if self._live is not None:
             self._live.stop()
             self._live = None

@@ -1,21 +1,92 @@
 from __future__ import annotations
 
+import dataclasses
 import io
+import json
 import os
 import pty
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from local_runner import plan
 from local_runner.durations import in_words
 from local_runner.live_tree import Board, Node, fit
 from local_runner.plan import Pipeline
 from local_runner.progress import EventLines, Progress, can_redraw, outcome
-from local_runner.records import RunRecord, State, TaskRecord
+from local_runner.records import RunRecord, State, TaskKind, TaskRecord
 
 MakeTask = Callable[..., TaskRecord]
+FORECASTING = {
+    "pipelineInfo": {"name": "forecasting"},
+    "root": {
+        "dag": {
+            "tasks": {
+                "ingest": {"componentRef": {"name": "comp-leaf"}},
+                "train": {
+                    "componentRef": {"name": "comp-leaf"},
+                    "inputs": {"artifacts": {"table": {"taskOutputArtifact": {"producerTask": "ingest"}}}},
+                },
+                "evaluate": {
+                    "componentRef": {"name": "comp-leaf"},
+                    "inputs": {
+                        "artifacts": {
+                            "table": {"taskOutputArtifact": {"producerTask": "ingest"}},
+                            "model": {"taskOutputArtifact": {"producerTask": "train"}},
+                        }
+                    },
+                },
+                "for-loop-2": {
+                    "componentRef": {"name": "comp-loop"},
+                    "dependentTasks": ["evaluate"],
+                    "parameterIterator": {"itemInput": "item", "items": {"raw": "[1, 2, 3]"}},
+                },
+                "notify": {"componentRef": {"name": "comp-leaf"}, "dependentTasks": ["for-loop-2"]},
+            }
+        }
+    },
+    "components": {
+        "comp-leaf": {"executorLabel": "exec-leaf"},
+        "comp-loop": {
+            "dag": {
+                "tasks": {
+                    "score": {"componentRef": {"name": "comp-leaf"}},
+                    "publish": {"componentRef": {"name": "comp-leaf"}, "dependentTasks": ["score"]},
+                }
+            }
+        },
+    },
+    "deploymentSpec": {"executors": {"exec-leaf": {"container": {"command": ["--function_to_execute"]}}}},
+}
+
+
+@pytest.fixture
+def forecasting() -> Pipeline:
+    """ingest, train, evaluate, a loop of score and publish, notify."""
+    return plan.parse(json.dumps(FORECASTING))
+
+
+@pytest.fixture
+def finished_run() -> RunRecord:
+    return RunRecord("run-1", "forecasting", State.SUCCEEDED, Path("run-1"), created=1_000.0, finished=1_012.0)
+
+
+@pytest.fixture
+def make_task() -> MakeTask:
+    """``make_task("for-loop-2/0/score", State.RUNNING, seconds=2.0)``."""
+
+    def make(path: str, state: State, *, seconds: float = 1.5, **values: Any) -> TaskRecord:
+        name = path.rpartition("/")[2]
+        kind = TaskKind.LOOP if name.startswith("for-loop") else TaskKind.PYTHON
+        finished = 1_000.0 + seconds if state.finished else None
+        plain = TaskRecord("run-1", path, name, kind, state, started=1_000.0, finished=finished)
+        return dataclasses.replace(plain, **values)
+
+    return make
 
 
 def test_importing_progress_loads_neither_rich_nor_kfp() -> None:

@@ -33,6 +33,11 @@ def test_the_compiled_file_runs_each_stage_by_kfps_executor(tmp_path: Path) -> N
         assert container["args"][-2:] == ["--function_to_execute", name.removeprefix("exec-")]
 
 
+def test_no_model_is_registered_before_it_is_explained(tmp_path: Path) -> None:
+    spec = yaml.safe_load(compilation.compile_pipeline("forecasting", tmp_path / "f.yaml").read_text())
+    assert "explain" in spec["root"]["dag"]["tasks"]["register"]["dependentTasks"]
+
+
 def test_a_compiled_file_carries_its_default_experiment(tmp_path: Path) -> None:
     spec = yaml.safe_load(compilation.compile_pipeline("forecasting", tmp_path / "f.yaml").read_text())
     parameters = spec["root"]["inputDefinitions"]["parameters"]

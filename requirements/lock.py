@@ -21,10 +21,10 @@ LINUX, MACOS = "x86_64-manylinux_2_28", "aarch64-apple-darwin"
 
 # lock name -> (platform uv resolves for, extras it holds)
 RUNTIME = {
-    "linux-cpu": (LINUX, ["cpu", "cloud", "explain", "lineage", "tensorboard"]),
-    "linux-gpu": (LINUX, ["gpu", "cloud", "explain", "lineage", "tensorboard"]),
-    "linux-tpu": (LINUX, ["tpu", "cloud", "explain", "lineage", "tensorboard"]),
-    "macos-metal": (MACOS, ["metal", "cloud", "explain", "lineage", "tensorboard"]),
+    "linux-cpu": (LINUX, ["cpu", "cloud", "explain", "lineage", "tensorboard", "tune", "boosting"]),
+    "linux-gpu": (LINUX, ["gpu", "cloud", "explain", "lineage", "tensorboard", "tune", "boosting"]),
+    "linux-tpu": (LINUX, ["tpu", "cloud", "explain", "lineage", "tensorboard", "tune", "boosting"]),
+    "macos-metal": (MACOS, ["metal", "cloud", "explain", "lineage", "tensorboard", "tune", "boosting"]),
 }
 # Development tools are resolved under the runtime lock they are installed beside.
 DEV = {"linux-dev": "linux-cpu", "macos-dev": "macos-metal"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from local_runner.durations import in_words
 from local_runner.graph import Arrow, Box, layout
@@ -24,16 +24,20 @@ COLOURS = {
 _WORST = (State.FAILED, State.INTERRUPTED, State.RUNNING, State.SUCCEEDED, State.CACHED, State.SKIPPED, State.PENDING)
 
 
-def graph_svg(pipeline: Pipeline, tasks: Sequence[TaskRecord]) -> str:
+Link = Callable[[str, Sequence[TaskRecord]], str]
+"""The address a box leads to, from its path in the graph and its records; empty for a box that leads nowhere."""
+
+
+def graph_svg(pipeline: Pipeline, tasks: Sequence[TaskRecord], link: Link | None = None) -> str:
     """Draw a pipeline with what became of its tasks; a task in a loop shows its iterations together."""
     by_path: dict[str, list[TaskRecord]] = {}
     for task in tasks:
-        by_path.setdefault(_static_path(task.path), []).append(task)
+        by_path.setdefault(static_path(task.path), []).append(task)
     plan = layout(pipeline)
     shapes = [_arrow(arrow) for arrow in plan.arrows]
     # Frames of nested scopes come first in the layout, so that arrows inside them stay visible.
-    frames = [_box(box, by_path.get(box.path, [])) for box in plan.boxes if box.scope]
-    leaves = [_box(box, by_path.get(box.path, [])) for box in plan.boxes if not box.scope]
+    frames = [_linked(box, by_path.get(box.path, []), link) for box in plan.boxes if box.scope]
+    leaves = [_linked(box, by_path.get(box.path, []), link) for box in plan.boxes if not box.scope]
     size = f'width="{plan.width + 4:.0f}" height="{plan.height + 4:.0f}"'
     view = f'viewBox="-2 -2 {plan.width + 4:.0f} {plan.height + 4:.0f}"'
     title = f"Graph of {html.escape(pipeline.name)}"
@@ -43,16 +47,26 @@ def graph_svg(pipeline: Pipeline, tasks: Sequence[TaskRecord]) -> str:
     )
 
 
-def _static_path(path: str) -> str:
+def static_path(path: str) -> str:
     """The path in the graph of a task in a run: iteration numbers left out."""
     return "/".join(part for part in path.split("/") if not part.isdigit())
 
 
 def _arrow(arrow: Arrow) -> str:
-    bend = (arrow.x1 + arrow.x2) / 2
-    start, end = f"{arrow.x1:.1f},{arrow.y1:.1f}", f"{arrow.x2:.1f},{arrow.y2:.1f}"
-    curve = f"M{start} C{bend:.1f},{arrow.y1:.1f} {bend:.1f},{arrow.y2:.1f} {end}"
-    return f'<path d="{curve}" fill="none" stroke="#9aa7b4" stroke-width="1.4"/>'
+    (x, y), *rest = arrow.points
+    path = f"M{x:.1f},{y:.1f}"
+    for right, level in rest:
+        bend = (x + right) / 2
+        straight = level == y
+        path += f" H{right:.1f}" if straight else f" C{bend:.1f},{y:.1f} {bend:.1f},{level:.1f} {right:.1f},{level:.1f}"
+        x, y = right, level
+    return f'<path d="{path}" fill="none" stroke="#9aa7b4" stroke-width="1.4"/>'
+
+
+def _linked(box: Box, records: Sequence[TaskRecord], link: Link | None) -> str:
+    address = link(box.path, records) if link else ""
+    drawn = _box(box, records)
+    return f'<a href="{html.escape(address)}">{drawn}</a>' if address else drawn
 
 
 def _box(box: Box, records: Sequence[TaskRecord]) -> str:

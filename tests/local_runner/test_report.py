@@ -96,4 +96,4 @@ def test_boxes_never_overlap_and_arrows_point_right(pipeline: object, tmp_path: 
         for other in boxes[i + 1 :]:
             apart = one.x + one.width <= other.x or other.x + other.width <= one.x
             assert apart or one.y + one.height <= other.y or other.y + other.height <= one.y
-    assert all(arrow.x1 < arrow.x2 for arrow in found.arrows)
+    assert all(arrow.points[0][0] < arrow.points[-1][0] for arrow in found.arrows)

@@ -1,0 +1,93 @@
+"""Memory of an accelerator: know when it ran out, give it back, find the largest batch that fits."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import sys
+from collections.abc import Callable
+
+from components.shared.errors import InputError, TandemError
+
+logger = logging.getLogger(__name__)
+
+_MESSAGES = ("RESOURCE_EXHAUSTED", "out of memory", "failed to allocate", "Failed to allocate")
+_TYPES = ("ResourceExhaustedError", "OutOfMemoryError", "XlaRuntimeError", "JaxRuntimeError", "InternalError")
+"""Error types by name: TensorFlow, torch, JAX (old and new). Naming them spares importing three frameworks."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether an error of TensorFlow, torch (CUDA or MPS), JAX or Python means that memory ran out."""
+    if isinstance(error, MemoryError):
+        return True
+    names = {cls.__name__ for cls in type(error).__mro__}
+    if names & {"ResourceExhaustedError", "OutOfMemoryError"}:
+        return True
+    # MPS raises a bare RuntimeError, JAX one type for everything: only their messages tell.
+    return bool(names & {*_TYPES, "RuntimeError"}) and any(text in str(error) for text in _MESSAGES)
+
+
+def release_memory() -> None:
+    """Give cached accelerator memory back: Python's own rubbish, then the caches of the backends that are loaded."""
+    gc.collect()
+    if (torch := sys.modules.get("torch")) is not None:
+        if torch.backends.mps.is_available():
+            torch.mps.empty_cache()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+    if (jax := sys.modules.get("jax")) is not None:
+        jax.clear_caches()
+
+
+def find_batch_size(attempt: Callable[[int], None], start: int, ceiling: int) -> int:
+    """Find the largest batch that fits, by doubling and then halving the gap, surviving out-of-memory.
+
+    Args:
+        attempt: trains one step on a batch of that many windows; may run out of memory.
+        start: the first size to try, at least 1; smaller ones are tried when it does not fit.
+        ceiling: the largest size wanted, at least ``start``.
+
+    Returns:
+        A size that worked: within an eighth of the largest that fits, and ``ceiling`` itself when that fits.
+
+    Raises:
+        InputError: ``start`` or ``ceiling`` is out of range.
+        TandemError: not even a batch of one fits.
+        Exception: whatever else ``attempt`` raises; only running out of memory is survived.
+    """
+    if not 1 <= start <= ceiling:
+        raise InputError(f"batch size: expected 1 <= start <= ceiling, got start {start} and ceiling {ceiling}")
+    fits, fails, size = 0, ceiling + 1, start
+    while True:
+        if _fits(attempt, size):
+            fits = size
+        else:
+            fails = size
+        if fits == ceiling or (fits and fails - fits <= max(1, fits // 8)):
+            logger.info("batch size: %d fits%s", fits, "" if fits == ceiling else f", {fails} does not")
+            return fits
+        if fails == 1:
+            raise TandemError("batch size: not even a batch of one fits; make the model or the look-back smaller")
+        size = _next(fits, fails, ceiling)
+
+
+def _next(fits: int, fails: int, ceiling: int) -> int:
+    """The next size to try: halve while nothing fits, double while nothing fails, then take the middle."""
+    if not fits:
+        return fails // 2
+    if fails > ceiling:
+        return min(2 * fits, ceiling)
+    return (fits + fails) // 2
+
+
+def _fits(attempt: Callable[[int], None], size: int) -> bool:
+    try:
+        attempt(size)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        logger.info("batch size: %d runs out of memory", size)
+        return False
+    finally:
+        release_memory()
+    return True

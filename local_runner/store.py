@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import dataclasses
 import fcntl
+import itertools
+import json
 import os
 import secrets
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Self
@@ -82,15 +84,32 @@ class Store:
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
-    def runs(self, *, pipeline: str = "", state: State | None = None, limit: int | None = None) -> list[RunRecord]:
-        """Runs, newest first."""
+    def runs(
+        self, *, pipeline: str = "", state: State | None = None, limit: int | None = None, since: float | None = None
+    ) -> list[RunRecord]:
+        """Runs, newest first; ``since`` leaves out those begun earlier (seconds since the epoch)."""
         rows = self._db.execute(
-            "SELECT id, record FROM runs WHERE (? = '' OR pipeline = ?) ORDER BY created DESC, id DESC",
-            (pipeline, pipeline),
+            "SELECT id, record FROM runs WHERE (? = '' OR pipeline = ?) AND created >= ? AND (? OR state IN (?, ?))"
+            " ORDER BY created DESC, id DESC",
+            # An interrupted run may be recorded as running: only its lock tells.
+            (pipeline, pipeline, since or 0.0, state is None, state, _recorded_as(state)),
         )
         found = (self._current(run_from_json(record, self.root / run_id)) for run_id, record in rows)
-        wanted = [run for run in found if state is None or run.state == state]
-        return wanted[:limit]
+        return list(itertools.islice((run for run in found if state is None or run.state == state), limit))
+
+    def ids(self) -> list[str]:
+        """Ids of all runs."""
+        return [run_id for (run_id,) in self._db.execute("SELECT id FROM runs ORDER BY created, id")]
+
+    def users(self, run: RunRecord, leaving: Collection[str] = ()) -> list[str]:
+        """Other runs, not themselves ``leaving``, that read, took over or name something in this run's folder."""
+        inside = f"{run.folder}{os.sep}"
+        linked = self._db.execute(
+            "SELECT DISTINCT run_id FROM links WHERE uri >= ? AND uri < ?", (inside, f"{inside}\U0010ffff")
+        )
+        # An argument or an input of a run that has not come to read it yet is in its record alone.
+        named = self._db.execute("SELECT id FROM runs WHERE instr(record, ?)", (json.dumps(inside)[1:-1],))
+        return sorted({run_id for (run_id,) in (*linked, *named)} - {run.id, *leaving})
 
     def run(self, name: str) -> RunRecord:
         """One run by its id, by a unique beginning or end of it, or ``latest``.
@@ -323,10 +342,16 @@ def _connect(path: Path) -> sqlite3.Connection:
     return db
 
 
+def _recorded_as(state: State | None) -> State | None:
+    return State.RUNNING if state == State.INTERRUPTED else state
+
+
 def _no_such_run(name: str, matches: list[str], ids: list[str], root: Path) -> str:
     if matches:
-        return f"{name!r} fits {len(matches)} runs: {', '.join(sorted(matches)[:5])}"
-    return f"no run {name!r} in {root}. {nearest(name, sorted(ids)[-10:])}"
+        return f"{name!r} fits {len(matches)} runs: {', '.join(sorted(matches)[:5])}; type more of one of them"
+    place = "" if root == Path("runs").absolute() else f" --root {root}"
+    listed = f"list the runs with: python -m local_runner runs list{place}"
+    return f"no run {name!r} in {root}. {nearest(name, sorted(ids)[-10:])}; {listed}"
 
 
 def _interrupted(task: TaskRecord) -> TaskRecord:

@@ -11,7 +11,7 @@ from components.shared.errors import InputError, TandemError
 
 logger = logging.getLogger(__name__)
 
-_MESSAGES = ("RESOURCE_EXHAUSTED", "out of memory", "failed to allocate", "Failed to allocate")
+_MESSAGES = ("RESOURCE_EXHAUSTED", "out of memory", "failed to allocate", "Failed to allocate", "can't allocate memory")
 _TYPES = ("ResourceExhaustedError", "OutOfMemoryError", "XlaRuntimeError", "JaxRuntimeError", "InternalError")
 """Error types by name: TensorFlow, torch, JAX (old and new). Naming them spares importing three frameworks."""
 
@@ -40,7 +40,7 @@ def release_memory() -> None:
 
 
 def find_batch_size(attempt: Callable[[int], None], start: int, ceiling: int) -> int:
-    """Find the largest batch that fits, by doubling and then halving the gap, surviving out-of-memory.
+    """Find the largest batch that fits, surviving out-of-memory; caches are cleared after each attempt.
 
     Args:
         attempt: trains one step on a batch of that many windows; may run out of memory.
@@ -57,27 +57,31 @@ def find_batch_size(attempt: Callable[[int], None], start: int, ceiling: int) ->
     """
     if not 1 <= start <= ceiling:
         raise InputError(f"batch size: expected 1 <= start <= ceiling, got start {start} and ceiling {ceiling}")
-    fits, fails, size = 0, ceiling + 1, start
+    found = largest_that_fits(lambda size: _fits(attempt, size), start, ceiling)
+    if not found:
+        raise TandemError("batch size: not even a batch of one fits; make the model or the look-back smaller")
+    return found
+
+
+def largest_that_fits(fits: Callable[[int], bool], start: int, ceiling: int) -> int:
+    """Search from ``start`` by doubling, or by halving when it does not fit, then close the gap to an eighth.
+
+    Returns 0 when nothing fits.
+    """
+    good, bad, size = 0, ceiling + 1, start
     while True:
-        if _fits(attempt, size):
-            fits = size
+        if fits(size):
+            good = size
         else:
-            fails = size
-        if fits == ceiling or (fits and fails - fits <= max(1, fits // 8)):
-            logger.info("batch size: %d fits%s", fits, "" if fits == ceiling else f", {fails} does not")
-            return fits
-        if fails == 1:
-            raise TandemError("batch size: not even a batch of one fits; make the model or the look-back smaller")
-        size = _next(fits, fails, ceiling)
-
-
-def _next(fits: int, fails: int, ceiling: int) -> int:
-    """The next size to try: halve while nothing fits, double while nothing fails, then take the middle."""
-    if not fits:
-        return fails // 2
-    if fails > ceiling:
-        return min(2 * fits, ceiling)
-    return (fits + fails) // 2
+            bad = size
+        if bad == 1 or (good and bad - good <= max(1, good // 8)):
+            return good
+        if not good:
+            size = bad // 2
+        elif bad > ceiling:
+            size = min(2 * good, ceiling)
+        else:
+            size = (good + bad) // 2
 
 
 def _fits(attempt: Callable[[int], None], size: int) -> bool:

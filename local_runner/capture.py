@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self, TextIO
 
+from local_runner.plain_output import tolerant
+
 _terminal: TextIO | None = None
 _PERIOD = 0.1
 
@@ -26,7 +28,8 @@ def terminal() -> TextIO:
 
 def duplicate_stdout() -> TextIO:
     """A stream of its own on the real standard output, for a display that lives as long as a run."""
-    return os.fdopen(os.dup(1), "w", encoding="utf-8", errors="backslashreplace")
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"  # what the terminal was found to understand
+    return tolerant(os.fdopen(os.dup(1), "w", encoding=encoding))
 
 
 @contextmanager

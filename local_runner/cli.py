@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from local_runner.device import DEVICES
+from local_runner.plain_output import tolerant
 from local_runner.runs_cli import ROOT, runs_group
 
 if TYPE_CHECKING:
@@ -130,6 +131,8 @@ def _interrupt(_: int, __: FrameType | None) -> None:
 def entry() -> None:
     """Run the command line; an error raised on purpose ends it with its message and its exit code."""
     signal.signal(signal.SIGTERM, _interrupt)
+    for stream in (sys.stdout, sys.stderr):
+        tolerant(stream)
     try:
         main(prog_name="python -m local_runner", standalone_mode=False)
     except click.ClickException as error:

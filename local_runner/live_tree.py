@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.live import Live
 
-    from local_runner.plan import Pipeline
+    from local_runner.plan import Loop, Pipeline
     from local_runner.records import RunRecord, TaskRecord
 
 REDRAWS_A_SECOND = 8
@@ -38,6 +38,7 @@ class Node:
 
     name: str
     is_loop: bool = False
+    loop: Loop | None = None
     record: TaskRecord | None = None
     attempts: int = 0
     progress: Mapping[str, Any] = field(default_factory=dict)
@@ -68,7 +69,8 @@ class Board:
         for path, task in pipeline.walk():
             if any(path.startswith(f"{loop}/") for loop in loops):
                 continue
-            self.at(path).is_loop = task.kind == TaskKind.LOOP
+            node = self.at(path)
+            node.is_loop, node.loop = task.kind == TaskKind.LOOP, task.loop
             if task.kind == TaskKind.LOOP:
                 loops.append(path)
 
@@ -90,7 +92,8 @@ class Board:
         return node
 
     def lines(self) -> list[tuple[int, Node]]:
-        """(depth, node) of what is worth a line: what is over and went well is folded."""
+        """(depth, node) of what is worth a line: what is over and went well is folded, and so is all of a loop but
+        its running and failed iterations."""
         return list(_unfolded(self.root, 0))
 
 
@@ -220,7 +223,7 @@ class LiveTree:
         if state == State.FAILED and node.record is not None:
             return Text(first_line(node.record.error), style="red")
         if node.is_loop and node.children:
-            return Text(_iterations(node), style="dim")
+            return Text(iterations(node), style="dim")
         if state == State.RUNNING and node.progress:
             return Text(f"{self._bar(node.progress)}{progress_in_words(node.progress)}")
         if state == State.RUNNING:
@@ -236,7 +239,21 @@ class LiveTree:
         return full * done + empty * (width - done) + "  "
 
 
-def _iterations(loop: Node) -> str:
+def iterations(loop: Node) -> str:
+    """``997 of 1,000 iterations done, 2 running, 1 failed``."""
     states = [child.state for child in loop.children.values()]
+    failed, running = states.count(State.FAILED), states.count(State.RUNNING)
     over = sum(state.finished for state in states)
-    return f"{over} of {len(states)} iterations done"
+    of = f" of {total:,}" if (total := _expected(loop)) else ""
+    parts = [f"{over:,}{of} iterations done"]
+    return ", ".join([*parts, *(f"{n:,} {word}" for n, word in ((running, "running"), (failed, "failed")) if n)])
+
+
+def _expected(loop: Node) -> int | None:
+    """How many iterations there will be; None while that is not known."""
+    if loop.loop is None or loop.record is None:
+        return None
+    if not loop.loop.source:
+        return len(loop.loop.items)
+    found = loop.record.inputs.get(loop.loop.source) or loop.record.parameters.get(loop.loop.source)
+    return len(found) if isinstance(found, list | tuple) else None

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from local_runner.durations import in_words
+from local_runner.plain_output import tolerant
 from local_runner.records import State
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class Progress:
     """
 
     def __init__(self, stream: TextIO, live: bool | None = None) -> None:
-        self._view: Observer = _view(stream, can_redraw(stream) if live is None else live)
+        self._view: Observer = _view(tolerant(stream), can_redraw(stream) if live is None else live)
 
     def run_started(self, run: RunRecord, pipeline: Pipeline) -> None:
         self._view.run_started(run, pipeline)

@@ -16,7 +16,15 @@ REMOVING, REMOVING_NEW = ".removing", ".removing.new"
 """Put into a run folder before its record goes: the list of files that a removal cut short still has to take."""
 
 _OWN_AT_THE_TOP = {"pipeline.yaml", "report.html", ".lock", rebuild.RUN_FILE, REMOVING, REMOVING_NEW}
-_OWN_OF_A_TASK = {"log.txt", "executor_output.json", "profile.pstats", "profile.txt", rebuild.TASK_FILE}
+_OWN_OF_A_TASK = {
+    "log.txt",
+    "progress.json",
+    ".progress.json",
+    "executor_output.json",
+    "profile.pstats",
+    "profile.txt",
+    rebuild.TASK_FILE,
+}
 _SPACE_OF_TASKS = ("tasks", "source", "workspace")
 _SLACK = 2.0
 """Seconds between a run's last write and its recorded end; file systems and clocks round differently."""

@@ -15,7 +15,7 @@ import pytest
 
 from local_runner import plan
 from local_runner.durations import in_words
-from local_runner.live_tree import Board, Node, fit
+from local_runner.live_tree import Board, Node, fit, iterations
 from local_runner.plan import Pipeline
 from local_runner.progress import EventLines, Progress, can_redraw, outcome
 from local_runner.records import RunRecord, State, TaskKind, TaskRecord
@@ -174,6 +174,71 @@ def test_too_many_lines_lose_the_finished_first_and_never_what_runs() -> None:
     board.root.children = {node.name: node for node in nodes}
     kept, left_out = fit(board.lines(), 4)
     assert ([node.name for _, node in kept], left_out) == (["0", "1", "2", "3"], 6)
+
+
+def _encoded(encoding: str, errors: str = "strict") -> tuple[io.TextIOWrapper, io.BytesIO]:
+    content = io.BytesIO()
+    return io.TextIOWrapper(content, encoding, errors, write_through=True), content
+
+
+@pytest.mark.parametrize("live", [True, False], ids=["tree", "lines"])
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_a_terminal_without_unicode_gets_plain_characters(
+    forecasting: Pipeline, make_task: MakeTask, finished_run: RunRecord, encoding: str, live: bool
+) -> None:
+    stream, content = _encoded(encoding)
+    shown = Progress(stream, live=live)
+    shown.run_started(dataclasses.replace(finished_run, finished=None), forecasting)
+    shown.task_started(make_task("train", State.RUNNING))
+    shown.task_progress(make_task("train", State.RUNNING), {"what": "épisode …", "step": 1, "total": 3})
+    shown.task_finished(make_task("train", State.FAILED, error="ValueError: größer → “more”" + "!" * 200))
+    shown.run_finished(dataclasses.replace(finished_run, finished=None), [make_task("train", State.FAILED)])
+    text = content.getvalue().decode(encoding)
+    assert "failed" in text
+    assert ("größer → “more”" in text) == (encoding == "utf-8")
+    assert ("größer > ?more?" in text) == (encoding == "latin-1")
+
+
+@pytest.mark.parametrize(("encoding", "shown"), [("latin-1", "größer."), ("utf-8", "größer…")])
+def test_the_command_line_prints_what_its_output_can_show(tmp_path: Path, encoding: str, shown: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "local_runner", "runs", "list", "--root", "größer…"], cwd=tmp_path, capture_output=True,
+        check=False, env={**os.environ, "PYTHONIOENCODING": encoding},
+    )  # fmt: skip
+    assert (done.stdout.decode(encoding).strip(), done.returncode) == (f"no runs in {shown}", 0)
+
+
+def _loop_board(forecasting: Pipeline, make_task: MakeTask, states: list[State]) -> Board:
+    board = Board()
+    board.expect(forecasting)
+    items = list(range(1_000))
+    board.update(make_task("for-loop-2", State.RUNNING, parameters={"items": items}))
+    for index, state in enumerate(states):
+        board.update(make_task(f"for-loop-2/{index}/score", state))
+    return board
+
+
+def test_a_loop_unfolds_running_and_failed_iterations_and_counts_the_rest(
+    forecasting: Pipeline, make_task: MakeTask
+) -> None:
+    states = [State.SUCCEEDED] * 900 + [State.FAILED, State.RUNNING, State.RUNNING]
+    board = _loop_board(forecasting, make_task, states)
+    loop = _drawn(board)[3:-1]
+    assert loop == [
+        "for-loop-2 running",
+        ".iteration 900 failed", "..score failed",
+        ".iteration 901 running", "..score running",
+        ".iteration 902 running", "..score running",
+    ]  # fmt: skip
+    assert iterations(board.at("for-loop-2")) == "901 of 3 iterations done, 2 running, 1 failed"
+
+
+def test_a_loop_over_a_parameter_knows_how_many_iterations_come(forecasting: Pipeline, make_task: MakeTask) -> None:
+    board = _loop_board(forecasting, make_task, [State.SUCCEEDED])
+    node = board.at("for-loop-2")
+    assert node.loop is not None
+    node.loop = dataclasses.replace(node.loop, source="items", items=())
+    assert iterations(node) == "1 of 1,000 iterations done"
 
 
 def test_a_terminal_is_drawn_on_and_a_dumb_one_is_not(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from local_runner import digests, inputs
+from local_runner import digests, inputs, task_progress
 from local_runner.cache import Cache, intact
 from local_runner.capture import LogTail
 from local_runner.errors import MissingInputError
@@ -193,6 +193,7 @@ class TaskDesk:
         record = self.store.task(self.names.run_id, path)
         if record is not None:
             self.observer.task_progress(dataclasses.replace(record, progress=progress), progress)
+            task_progress.write(record.folder, progress)
 
     def _new(self, turn: Turn, kind: TaskKind) -> TaskRecord:
         return TaskRecord(

@@ -107,7 +107,7 @@ def _layers(tasks: Mapping[str, Task]) -> list[list[Slot]]:
 
 
 def _untangled(layers: list[list[Slot]], tasks: Mapping[str, Task]) -> list[list[Slot]]:
-    """Order each layer by the mean height of what its slots are joined to: few arrows cross, equals keep their order."""
+    """Order each layer by the mean height of what its slots are joined to: few arrows cross, ties keep their order."""
     before: dict[tuple[int, Slot], list[Slot]] = {}
     after: dict[tuple[int, Slot], list[Slot]] = {}
     for level, layer in enumerate(layers[1:], start=1):

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from local_runner import classification
 from local_runner.durations import in_words
 from local_runner.graph_svg import COLOURS, graph_svg
 from local_runner.records import ArtifactRecord, RunRecord, State, TaskKind, TaskRecord
@@ -145,7 +146,10 @@ def _metrics(tasks: Sequence[TaskRecord]) -> Iterator[str]:
             yield _table(
                 ["", *columns], [[row, *(values.get(c, "") for c in columns)] for row, values in table.items()]
             )
-        plain = {key: value for key, value in artifact.metadata.items() if "/" not in key}
+        drawn = classification.drawings(artifact.metadata)
+        yield from (f'<div class="wide">{drawing}</div>' for drawing in drawn)
+        hidden = classification.KEYS if drawn else ()
+        plain = {key: value for key, value in artifact.metadata.items() if "/" not in key and key not in hidden}
         if plain:
             yield _pairs(plain)
 

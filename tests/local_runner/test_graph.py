@@ -20,6 +20,7 @@ def pipeline(edges: dict[str, list[str]], nested: dict[str, list[str]] | None = 
             for name, waits in of.items()
         }
 
+    group = {"dag": {"tasks": tasks(nested or {"in": []})}}
     spec = {
         "pipelineInfo": {"name": "drawn"},
         "root": {"dag": {"tasks": tasks(edges)}},

@@ -1,0 +1,57 @@
+"""From a view to a response: one template environment that escapes everything, and the parts a page asks for again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse, JSONResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from local_runner.durations import in_words
+from local_runner.records import State
+from local_runner.serve import links, shown
+
+HERE = Path(__file__).parent
+SOON, LATER = 1.0, 5.0
+"""Seconds until a page asks again: while something runs, and while nothing does."""
+
+_SIGNS = {
+    State.PENDING: "○", State.RUNNING: "▶", State.SUCCEEDED: "✓", State.CACHED: "≡", State.SKIPPED: "–",
+    State.FAILED: "✗", State.INTERRUPTED: "‖",
+}  # fmt: skip
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(HERE / "templates"), autoescape=select_autoescape(default=True),
+        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters |= {
+        "duration": in_words, "figure": shown.figure, "pretty": shown.pretty, "size": shown.size, "when": shown.when,
+        "cut": shown.cut, "short_type": shown.short_type, "sign": lambda state: _SIGNS[State(state)],
+    }  # fmt: skip
+    environment.globals["links"] = links
+    return environment
+
+
+def page(request: Request, template: str, status: int = 200, **view: Any) -> HTMLResponse:
+    """A whole page; it asks for its parts at ``live`` of its own address when the view gives ``again``."""
+    address = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    text = (
+        _environment()
+        .get_template(template)
+        .render(root=request.app.state.root, live=links.live(address) if view.get("again") else "", **view)
+    )
+    return HTMLResponse(text, status_code=status)
+
+
+def parts(names: Iterable[str], view: Mapping[str, Any]) -> JSONResponse:
+    """The parts of a page that change, each by its template ``part_<name>.html``."""
+    environment = _environment()
+    texts = {name: environment.get_template(f"part_{name}.html").render(**view) for name in names}
+    return JSONResponse({"parts": texts, "again": view["again"]})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import platform
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,12 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from local_runner import arguments as argument_check
-from local_runner import component_files, freshness, plan, preflight, sources
+from local_runner import component_files, device, freshness, pace, plan, preflight, sources
 from local_runner.cache import Cache
 from local_runner.capture import LogTail
 from local_runner.component_code import ComponentCode
 from local_runner.desk import TaskDesk, TaskOptions
-from local_runner.device import environment as device_environment
 from local_runner.errors import PipelineFailed, UsageError
 from local_runner.events import Broadcast, Observer
 from local_runner.inputs import Outcome, Values
@@ -137,7 +137,7 @@ def run(
     parameters, artifacts = argument_check.check(planned, arguments or {})
     files = _preflight(planned, options)
     with Store(root or DEFAULT_ROOT) as store:
-        record = store.new_run(planned.name, text, parameters, _kept(options))
+        record = store.new_run(planned.name, text, parameters, _kept(options), _where(options))
         if artifacts:
             record = dataclasses.replace(record, artifacts={f"input:{k}": v for k, v in artifacts.items()})
             store.save_run(record)
@@ -173,7 +173,7 @@ def resume(
         options = _from_kept({**record.options, **(overrides or {})})
         files = _preflight(planned, options)
         given = {k.removeprefix("input:"): v for k, v in record.artifacts.items() if k.startswith("input:")}
-        record = dataclasses.replace(record, state=State.RUNNING, finished=None, error="")
+        record = dataclasses.replace(record, state=State.RUNNING, finished=None, error="", **_where(options))
         store.save_run(record)
         engine = _Engine(store, planned, record, options, files, (), observers, None, resumed=True)
         return engine.run(Values(dict(record.arguments), dict(given)), raise_on_failure)
@@ -183,6 +183,12 @@ def _preflight(planned: Pipeline, options: Options) -> component_files.Component
     files = component_files.find(Path(options.components) if options.components else None)
     preflight.check(planned, files, allow_host=options.allow_host_commands, stubs=options.stubs)
     return files
+
+
+def _where(options: Options) -> dict[str, Any]:
+    """Where a run runs, for its record."""
+    chosen = device.choose(options.device)
+    return {"machine": platform.node(), "device": chosen.name, "device_reason": chosen.reason}
 
 
 def _kept(options: Options) -> dict[str, Any]:
@@ -272,8 +278,9 @@ class _Engine:
         record = dataclasses.replace(
             self.record, state=state, finished=time.time(), outputs=outcome.parameters, artifacts=kept, error=error
         )
-        self.store.save_run(record)
         tasks = self.store.tasks(record.id)
+        record = dataclasses.replace(record, note=pace.remark(self.store, record, tasks))
+        self.store.save_run(record)
         observer.run_finished(record, tasks)
         shown = dataclasses.replace(record, artifacts=outcome.artifacts)
         return Run(shown, {task.path: task for task in tasks}, outcome.error)
@@ -290,7 +297,7 @@ def failed(done: Run, error: BaseException | None) -> PipelineFailed:
 def _environment(options: Options) -> Iterator[None]:
     """Device settings that must be in the environment before TensorFlow starts."""
     before = dict(os.environ)
-    os.environ.update(device_environment(options.device))
+    os.environ.update(device.environment(options.device))
     try:
         yield
     finally:

@@ -164,17 +164,18 @@ class TaskDesk:
         """A leaf ended well: digest what it made and record it, all at once."""
         self._end_log(turn)
         artifacts = {name: tuple(map(digests.artifact, found)) for name, found in result.artifacts.items()}
-        return self._close(turn, self._ended(turn, State.SUCCEEDED, outputs=result.parameters, artifacts=artifacts))
+        made = {"outputs": result.parameters, "artifacts": artifacts, "peak_memory": result.peak_memory}
+        return self._close(turn, self._ended(turn, State.SUCCEEDED, **made))
 
     def failed(self, turn: Turn, result: Result) -> None:
         """A task ended badly for good."""
         self._end_log(turn)
-        self._close(turn, self._ended(turn, State.FAILED, error=_message(result.error), traceback=result.traceback))
+        self._close(turn, self._failure(turn, result))
 
     def retried(self, turn: Turn, result: Result, delay: float) -> None:
         """A leaf ended badly and will be tried again."""
         self._end_log(turn)
-        record = self._ended(turn, State.FAILED, error=_message(result.error), traceback=result.traceback)
+        record = self._failure(turn, result)
         self._close(turn, record)
         self.observer.task_log(record, f"{record.error}\nattempt {turn.attempt + 1} failed; again in {delay:g} s\n")
 
@@ -203,6 +204,10 @@ class TaskDesk:
     def _ended(self, turn: Turn, state: State, **changes: Any) -> TaskRecord:
         record = turn.record or self._new(turn, turn.task.kind)
         return dataclasses.replace(record, state=state, finished=time.time(), **changes)
+
+    def _failure(self, turn: Turn, result: Result) -> TaskRecord:
+        why = {"error": _message(result.error), "traceback": result.traceback, "peak_memory": result.peak_memory}
+        return self._ended(turn, State.FAILED, **why)
 
     def _open(self, turn: Turn, record: TaskRecord) -> None:
         turn.record = dataclasses.replace(record, started=time.time(), finished=None)

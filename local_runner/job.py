@@ -78,12 +78,17 @@ class Job:
 
 @dataclass
 class Result:
-    """What a job left. ``error`` is the task's own exception; ``traceback`` its text, trimmed to the task's frames."""
+    """What a job left.
+
+    ``error`` is the task's own exception, ``traceback`` its text, trimmed to the task's frames; ``peak_memory`` is in
+    bytes.
+    """
 
     parameters: Parameters = field(default_factory=dict)
     artifacts: ArtifactLists = field(default_factory=dict)
     error: BaseException | None = None
     traceback: str = ""
+    peak_memory: int | None = None
 
 
 def executor_input(job: Job) -> dict[str, Any]:

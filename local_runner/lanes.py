@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from local_runner import executor, importer
+from local_runner import executor, importer, memory
 from local_runner.component_code import ComponentCode
 from local_runner.job import Job, Result
 from local_runner.records import TaskKind
@@ -54,7 +54,9 @@ def perform(job: Job, code: ComponentCode, on_progress: Progress) -> Result:
             return importer.run(job)
         except Exception as error:  # a failed import is the task's failure
             return executor.failure(error)
-    result = executor.execute(job, code, lambda progress: on_progress(job, progress))
+    with memory.measured() as peak:
+        result = executor.execute(job, code, lambda progress: on_progress(job, progress))
+    result.peak_memory = peak.value
     if job.debug and result.error is not None and result.error.__traceback__ is not None:
         import pdb
 

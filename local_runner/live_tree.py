@@ -129,13 +129,14 @@ class LiveTree:
         self._board = Board()
         self._live: Live | None = None
         self._console: Console | None = None
-        self._title = ""
+        self._title = self._device = ""
 
     def run_started(self, run: RunRecord, pipeline: Pipeline) -> None:
         from rich.console import Console
         from rich.live import Live
 
         self._title = f"{run.pipeline}  {run.id}"
+        self._device = f"device: {run.device} ({run.device_reason})" if run.device else ""
         self._board.expect(pipeline)
         self._console = Console(file=self._stream, force_terminal=True)
         # Standard output is captured for each task by the runner; rich must not put its own hands on it.
@@ -179,7 +180,7 @@ class LiveTree:
         from rich.text import Text
 
         height = self._console.height if self._console is not None else 25
-        lines, left_out = fit(self._board.lines(), max(height - 3, 3))
+        lines, left_out = fit(self._board.lines(), max(height - 4, 3))
         table = Table.grid(padding=(0, 2, 0, 0))
         table.add_column(no_wrap=True, overflow="ellipsis", max_width=48)
         table.add_column(no_wrap=True)
@@ -187,7 +188,9 @@ class LiveTree:
         table.add_column(no_wrap=True, overflow="ellipsis")
         for depth, node in lines:
             table.add_row(*self._cells(depth, node))
-        parts: list[RenderableType] = [Text(self._title, style="bold", no_wrap=True, overflow="ellipsis"), table]
+        parts: list[RenderableType] = [Text(self._title, style="bold", no_wrap=True, overflow="ellipsis")]
+        parts += [Text(self._device, style="dim", no_wrap=True, overflow="ellipsis")] if self._device else []
+        parts.append(table)
         if left_out:
             parts.append(Text(f"and {left_out} more", style="dim"))
         return Group(*parts)

@@ -72,6 +72,8 @@ class EventLines:
     def run_started(self, run: RunRecord, pipeline: Pipeline) -> None:
         count = len(pipeline.root.tasks)
         self._write(f"run {run.id}: {run.pipeline}, {count} task{'' if count == 1 else 's'}")
+        if run.device:
+            self._write(f"device: {run.device} ({run.device_reason})")
 
     def task_started(self, task: TaskRecord) -> None:
         attempt = self._attempts[task.path] = self._attempts.get(task.path, 0) + 1

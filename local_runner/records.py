@@ -85,6 +85,7 @@ class TaskRecord:
         cache_key, fingerprint: digest of everything the result depends on, and its parts, for ``why TASK``.
         reused_from: ``RUN/TASK`` whose outputs a cached task took over.
         progress: the last progress the task reported.
+        peak_memory: bytes its process held at most while it ran; None when that is not known.
     """
 
     run_id: str
@@ -106,6 +107,7 @@ class TaskRecord:
     fingerprint: Mapping[str, Any] = field(default_factory=dict)
     reused_from: str = ""
     progress: Mapping[str, Any] = field(default_factory=dict)
+    peak_memory: int | None = None
 
     @property
     def log(self) -> Path:
@@ -127,6 +129,9 @@ class RunRecord:
         arguments: the pipeline's parameters, defaults included.
         options: how it was run (cache, device, parallel, …), so that a resume runs the same way.
         created, finished: seconds since the epoch.
+        machine: name of the machine it ran on last.
+        device, device_reason: what its tasks were offered to compute on, and why.
+        note: what is worth saying about it beyond its state.
     """
 
     id: str
@@ -140,6 +145,10 @@ class RunRecord:
     outputs: Mapping[str, Any] = field(default_factory=dict)
     artifacts: Artifacts = field(default_factory=dict)
     error: str = ""
+    machine: str = ""
+    device: str = ""
+    device_reason: str = ""
+    note: str = ""
 
     @property
     def spec(self) -> Path:

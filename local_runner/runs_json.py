@@ -26,6 +26,10 @@ def run(record: RunRecord, tasks: Sequence[TaskRecord] | None = None) -> dict[st
         "outputs": dict(record.outputs),
         "artifacts": _artifacts(record.artifacts),
         "error": record.error,
+        "machine": record.machine,
+        "device": record.device,
+        "device_reason": record.device_reason,
+        "note": record.note,
     }
     return values if tasks is None else {**values, "tasks": [task(one) for one in tasks]}
 
@@ -48,6 +52,7 @@ def task(record: TaskRecord) -> dict[str, Any]:
         "folder": str(record.folder),
         "error": record.error,
         "cache_key": record.cache_key,
+        "peak_memory": record.peak_memory,
         "reused_from": record.reused_from,
     }
 

@@ -177,13 +177,25 @@ class Store:
 
     # -- writing ---------------------------------------------------------------------------------------------------
 
-    def new_run(self, pipeline: str, spec: str, arguments: Mapping[str, Any], options: Mapping[str, Any]) -> RunRecord:
-        """Make a run folder, write the compiled text into it, take its lock and record it as running."""
+    def new_run(
+        self,
+        pipeline: str,
+        spec: str,
+        arguments: Mapping[str, Any],
+        options: Mapping[str, Any],
+        where: Mapping[str, Any] | None = None,
+    ) -> RunRecord:
+        """Make a run folder, write the compiled text into it, take its lock and record it as running.
+
+        ``where`` gives the record's machine and device.
+        """
         run_id, folder = self._new_folder(pipeline)
         (folder / "tasks").mkdir()
         (folder / "pipeline.yaml").write_text(spec, encoding="utf-8")
         self.hold(run_id)
-        run = RunRecord(run_id, pipeline, State.RUNNING, folder, time.time(), None, dict(arguments), dict(options))
+        run = RunRecord(
+            run_id, pipeline, State.RUNNING, folder, time.time(), None, dict(arguments), dict(options), **(where or {})
+        )
         self.save_run(run)
         return run
 

@@ -21,7 +21,7 @@ def lines(run: RunRecord, tasks: Sequence[TaskRecord]) -> list[str]:
     counts = {state: sum(task.state == state for task in leaves) for state in State}
     said = ", ".join(f"{count} {state.value}" for state, count in counts.items() if count)
     took = f" in {run.seconds:.1f} s" if run.seconds is not None else ""
-    out = [f"{run.pipeline}: {run.state.value}{took} ({said or 'no tasks'})"]
+    out = [f"{run.pipeline}: {run.state.value}{took} ({said or 'no tasks'})", *([run.note] if run.note else [])]
     for task in leaves:
         for name, found in task.artifacts.items():
             for artifact in found:
@@ -99,6 +99,7 @@ def task_lines(tasks: Sequence[TaskRecord]) -> list[str]:
     width = max((len(task.path) for task in tasks), default=0)
     return [
         f"{task.path:<{width}}  {task.state.value:<11} {'' if task.seconds is None else f'{task.seconds:8.2f} s'}"
+        + ("" if task.peak_memory is None else f"  {task.peak_memory / 2**20:6,.0f} MiB")
         + (f"  {task.error.splitlines()[0]}" if task.error else "")
         for task in tasks
     ]

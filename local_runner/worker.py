@@ -43,7 +43,7 @@ def _portable(result: Result) -> Mapping[str, Any]:
         pickle.loads(pickle.dumps(result.error))  # noqa: S301  (our own bytes, in this process)
     except Exception:  # anything can go wrong in a user's exception class
         told = TaskError(f"{type(result.error).__name__}: {result.error}")
-        result = Result(result.parameters, result.artifacts, told, result.traceback)
+        result = Result(result.parameters, result.artifacts, told, result.traceback, result.peak_memory)
     return vars(result)
 
 

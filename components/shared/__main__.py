@@ -6,20 +6,28 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from dataclasses import asdict
 
-from components.shared import backend, device
+from components.shared import backend, device, health
 from components.shared.chips import advice
 from components.shared.errors import TandemError
 
 
 def main() -> None:
+    probe = device.ThisMachine()
+    asked = dict(os.environ)  # detection adds settings of its own
     try:
-        found = device.detect("auto")
+        found = device.detect("auto", probe)
     except TandemError as error:
         sys.exit(f"error: {error}")
-    seen = asdict(found) | {"version": backend.backend_version(found.backend), "advice": asdict(advice(found))}
+    seen = asdict(found) | {
+        "version": backend.backend_version(found.backend),
+        "advice": asdict(advice(found)),
+        "problems": health.problems(probe, asked),
+        "warnings": health.warnings(probe),
+    }
     print(json.dumps(seen))
 
 

@@ -28,6 +28,8 @@ Accelerator = Literal["cpu", "metal", "cuda", "tpu"]
 CHOICES = ("auto", "cpu", "metal", "cuda", "tpu")
 
 _KERAS_NAMES: dict[Accelerator, str] = {"cpu": "cpu:0", "metal": "gpu:0", "cuda": "gpu:0", "tpu": "tpu:0"}
+# Without a number: torch takes "cpu:0" for another device than "cpu" and copies variables, which unmakes them.
+_TORCH_NAMES: dict[Accelerator, str] = {"cpu": "cpu", "metal": "mps", "cuda": "cuda", "tpu": "xla"}
 _PLACED = ExitStack()
 """The device scope :func:`apply` entered last; it outlives the call."""
 
@@ -208,9 +210,8 @@ def detect(requested: str = "auto", probe: Probe | None = None) -> Device:
 
 
 def _best(probe: Probe) -> Device:
-    system, machine = probe.system()
     chosen = probe.backend()
-    mac = system == "Darwin"
+    mac = probe.system()[0] == "Darwin"
     mismatch = ""
     if chosen == "tensorflow":
         mismatch = backends.metal_mismatch(probe.installed("tensorflow"), probe.installed("tensorflow-metal"))
@@ -223,10 +224,21 @@ def _best(probe: Probe) -> Device:
         reason = f"{_SPELLED[chosen]} lists {len(gpus)} GPU(s)"
         return _metal(probe, gpus, reason) if mac else _cuda(probe, gpus, reason)
     reason = f"{_SPELLED[chosen]} lists no GPU"
-    if mac and machine == "arm64":
-        reason += _MAC_ADVICE[chosen]
+    if mac and Chip.parse(probe.processor()):
+        reason = translated(probe) or reason + _MAC_ADVICE[chosen]
         _say(f"device: {reason}; running on the CPU")
     return _cpu(probe, reason)
+
+
+def translated(probe: Probe) -> str:
+    """Say so when this Python is an Intel build that macOS translates on Apple silicon; empty otherwise."""
+    system, machine = probe.system()
+    if system != "Darwin" or machine == "arm64" or not Chip.parse(probe.processor()):
+        return ""
+    return (
+        f"this Python is an Intel build, translated on {probe.processor()}, and sees no GPU: "
+        "brew install python@3.12 && make setup PYTHON=/opt/homebrew/bin/python3.12"
+    )
 
 
 _SPELLED: dict[Backend, str] = {"tensorflow": "TensorFlow", "torch": "torch", "jax": "JAX"}
@@ -290,6 +302,8 @@ def _prepare_environment(memory_fraction: float = 1.0) -> None:
             "device: torch was imported before PYTORCH_ENABLE_MPS_FALLBACK was set, so an operation that MPS lacks "
             "will fail; type: export PYTORCH_ENABLE_MPS_FALLBACK=1"
         )
+    if "PYTORCH_MPS_HIGH_WATERMARK_RATIO" in os.environ:  # the soft limit must follow the user's hard one
+        memory_fraction = float(os.environ["PYTORCH_MPS_HIGH_WATERMARK_RATIO"])
     for name, value in environment(memory_fraction).items():
         os.environ.setdefault(name, value)
 
@@ -357,9 +371,7 @@ def on(where: Device | Accelerator) -> Iterator[None]:
     import keras
 
     accelerator = where if isinstance(where, str) else where.accelerator
-    name = _KERAS_NAMES[accelerator]
-    if accelerator == "metal" and backends.current() == "torch":
-        name = "mps"  # Keras reads "gpu" as CUDA
-    scope: Any = keras.device(name)
+    names = _TORCH_NAMES if backends.current() == "torch" else _KERAS_NAMES
+    scope: Any = keras.device(names[accelerator])
     with scope:
         yield

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from components.shared import parity as parity_module
-from components.shared.parity import parity
+from components.shared.parity import parity, sound_dropout
 
 
 @pytest.fixture(scope="module")
@@ -51,3 +51,31 @@ def test_the_network_is_left_as_it_was(network: object, windows: np.ndarray) -> 
     parity(network, windows, "cpu", "cpu")
     after = network.get_weights()  # type: ignore[attr-defined]
     assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+def test_dropout_of_this_cpu_is_sound() -> None:
+    found = sound_dropout("cpu")
+    assert found.agrees, found.reason
+
+
+UNITS, RATE = 4096, 0.3
+KEPT = (np.random.default_rng(1).random((2, UNITS)) > RATE).astype(float)
+WEIGHTS = np.random.default_rng(2).uniform(0.5, 1.5, UNITS)
+SUMS = [float(mask @ WEIGHTS) / (UNITS * (1 - RATE)) for mask in KEPT]
+
+
+@pytest.mark.parametrize(
+    ("masks", "sums", "says"),
+    [
+        (list(KEPT), SUMS, "dropout is sound"),
+        ([np.zeros(UNITS), np.zeros(UNITS)], [0.0, 0.0], "keeps 0.000 of the units"),
+        ([KEPT[0], KEPT[0]], [SUMS[0], SUMS[0]], "same mask at every step"),
+        (list(KEPT[::-1]), SUMS, "another mask in its gradient"),
+        (list(KEPT * (1 - RATE)), [value * (1 - RATE) for value in SUMS], "does not scale what it keeps"),
+    ],
+    ids=["sound", "all-dropped", "repeated", "gradient-of-another", "unscaled"],
+)
+def test_each_fault_of_a_dropout_is_named(masks: list[np.ndarray], sums: list[float], says: str) -> None:
+    found = parity_module._judge(masks, sums, WEIGHTS, RATE)
+    assert found.agrees == (says == "dropout is sound")
+    assert says in found.reason

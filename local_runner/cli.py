@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from local_runner.device import DEVICES
+from local_runner.doctor.command import doctor_command
 from local_runner.plain_output import tolerant
 from local_runner.runs_cli import ROOT, runs_group
+from local_runner.serve.command import serve_command
 
 if TYPE_CHECKING:
     from local_runner.api import Run
@@ -97,7 +99,9 @@ def why_command(task: str, run: str, root: Path) -> None:
             click.echo(line)
 
 
+main.add_command(doctor_command)
 main.add_command(runs_group)
+main.add_command(serve_command)
 
 
 def _observers(quiet: bool, *, debug: bool = False) -> list[Any]:

@@ -17,7 +17,7 @@ from local_runner.events import Observer
 from local_runner.inputs import ArtifactLists, Outcome, Parameters, Resolved, Values
 from local_runner.job import Job, Names, Result, executor_input
 from local_runner.placeholders import Placeholders
-from local_runner.plan import Pipeline
+from local_runner.plan import DEADLINE, Pipeline
 from local_runner.records import State, TaskKind, TaskRecord
 from local_runner.scopes import Turn
 from local_runner.store import Store
@@ -89,8 +89,8 @@ class TaskDesk:
             self.names, turn.path, turn.task.name, self._kind(turn), attempt, self._folder(turn), component,
             self.pipeline.executor(turn.task.component), parameters,
             {name: tuple(map(digests.artifact, found)) for name, found in resolved.artifacts.items()},
-            self.options.timeout.get(turn.task.name, self.options.timeout.get("")), self.options.allow_host,
-            self.options.profile.get(turn.task.name, ""), self.options.debug,
+            self._timeout(turn), self.options.allow_host,
+            self.options.profile.get(turn.path) or self.options.profile.get(turn.task.name, ""), self.options.debug,
         )  # fmt: skip
         # Values that only a constant's placeholders refer to are not the component's own.
         declared = {**job.parameters, **self._constants(job, resolved)}
@@ -110,6 +110,12 @@ class TaskDesk:
             return None
         found = self.cache.lookup(key)
         return self._take_over(turn, found, key, fingerprint) if found is not None else None
+
+    def _timeout(self, turn: Turn) -> float | None:
+        """Seconds the task may take: as asked for this run, else as the compiled file says."""
+        names = (turn.path, turn.task.name, "")
+        written: float | None = self.pipeline.executor(turn.task.component).get(DEADLINE)
+        return next((self.options.timeout[name] for name in names if name in self.options.timeout), written)
 
     def _is_uncached(self, turn: Turn) -> bool:
         return bool(self.options.uncached & {turn.path, turn.task.name})

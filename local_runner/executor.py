@@ -24,6 +24,8 @@ from local_runner.records import ArtifactRecord, TaskKind
 from local_runner.values import typed
 
 _RUNNER = str(Path(__file__).parent)
+_AGAIN = 2.0
+"""Seconds after which a task that went on in spite of its timeout is told again."""
 Progress = Callable[[Mapping[str, Any]], None]
 
 
@@ -31,7 +33,7 @@ def execute(job: Job, code: ComponentCode, on_progress: Progress) -> Result:
     """Run a job to its end; its failure is in the result, never raised. Its folder exists. An interrupt is raised."""
     with nullcontext() if job.debug else captured(job.folder / "log.txt"):
         try:
-            with guarded(_environment(job), on_progress), _limited(job.timeout):
+            with guarded(_environment(job), on_progress), _limited(None if job.debug else job.timeout):
                 if job.kind == TaskKind.CONTAINER:
                     from local_runner import container
 
@@ -80,19 +82,30 @@ def _environment(job: Job) -> dict[str, str]:
 
 @contextmanager
 def _limited(seconds: float | None) -> Iterator[None]:
-    """Raise TaskTimeoutError in the block after so many seconds (only the main thread can be interrupted)."""
+    """Raise TaskTimeoutError in the block after so many seconds (only the main thread can be interrupted).
+
+    A task that catches the error and goes on is told again.
+    """
     if seconds is None or threading.current_thread() is not threading.main_thread():
         yield
         return
 
+    running = True
+
     def ring(_: int, __: FrameType | None) -> None:
-        raise TaskTimeoutError(f"the task ran longer than the {seconds:g} s it was allowed")
+        if running:
+            signal.setitimer(signal.ITIMER_REAL, _AGAIN)
+            raise TaskTimeoutError(f"the task ran longer than the {seconds:g} s it was allowed")
 
     before = signal.signal(signal.SIGALRM, ring)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
-        yield
-    finally:
+        try:
+            yield
+        finally:
+            running = False
+    finally:  # a ring in the finally above ends up here; the next one would be seconds away
+        running = False
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
 

@@ -6,7 +6,7 @@ A scope is one DAG: the pipeline itself, a nested pipeline, a condition group, a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +15,9 @@ from typing import Any
 from local_runner.errors import PlanError
 from local_runner.google import unwrap
 from local_runner.records import TaskKind
+
+DEADLINE = "activeDeadlineSeconds"
+"""Key of an executor section: seconds a task may take."""
 
 
 @dataclass(frozen=True)
@@ -143,12 +146,15 @@ def read(path: str | Path) -> Pipeline:
 
 @lru_cache(maxsize=8)  # a plan never changes, and reading a long file is most of the cost of a short run
 def parse(text: str, *, name: str = "the compiled pipeline") -> Pipeline:
-    """Read compiled text; see :func:`read`. Documents after the first hold settings for clusters and are not used."""
+    """Read compiled text; see :func:`read`.
+
+    A second document holds settings for Kubernetes; of these only the tasks' deadlines mean something here.
+    """
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        spec = next(iter(yaml.load_all(text, Loader=loader)), None)  # a safe loader either way
+        spec, *further = list(yaml.load_all(text, Loader=loader)) or [None]  # a safe loader either way
     except yaml.YAMLError as error:
         raise PlanError(f"{name} is not valid YAML: {error}") from error
     if not isinstance(spec, dict) or "root" not in spec or "pipelineInfo" not in spec:
@@ -157,16 +163,21 @@ def parse(text: str, *, name: str = "the compiled pipeline") -> Pipeline:
         )
     if "dag" not in spec["root"]:
         raise PlanError(f"{name}: expected root.dag, got {', '.join(sorted(spec['root'])) or 'nothing'}")
-    return _Builder(spec, text).build()
+    return _Builder(spec, text, _deadlines(further)).build()
 
 
 class _Builder:
     """Reads every scope and collects every problem before it complains."""
 
-    def __init__(self, spec: Mapping[str, Any], text: str) -> None:
+    def __init__(self, spec: Mapping[str, Any], text: str, deadlines: Mapping[str, float]) -> None:
         self.spec, self.text = spec, text
         executors = (spec.get("deploymentSpec") or {}).get("executors") or {}
-        self.components, self.executors = unwrap(spec.get("components") or {}, executors)
+        components, unwrapped = unwrap(spec.get("components") or {}, executors)
+        self.components = components
+        self.executors = {
+            label: {**body, DEADLINE: deadlines[label]} if label in deadlines else body
+            for label, body in unwrapped.items()
+        }
         self.problems: list[str] = []
 
     def build(self) -> Pipeline:
@@ -251,6 +262,18 @@ def executor_kind(executor: Mapping[str, Any]) -> TaskKind:
     container = executor.get("container") or {}
     words = [*container.get("command", []), *container.get("args", [])]
     return TaskKind.PYTHON if "--function_to_execute" in words else TaskKind.CONTAINER
+
+
+def _deadlines(documents: Sequence[Any]) -> dict[str, float]:
+    """Seconds that tasks may take by executor, from the settings for Kubernetes behind a compiled pipeline."""
+    found: dict[str, float] = {}
+    for document in documents:
+        platforms = document.get("platforms") if isinstance(document, dict) else None
+        spec = ((platforms or {}).get("kubernetes") or {}).get("deploymentSpec") or {}
+        for label, settings in (spec.get("executors") or {}).items():
+            if seconds := (settings or {}).get(DEADLINE):
+                found[label] = float(seconds)
+    return found
 
 
 def _loop(spec: Mapping[str, Any]) -> Loop | None:

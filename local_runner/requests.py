@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Any
 from local_runner import arguments, plan
 from local_runner.api import Options
 from local_runner.errors import UsageError, nearest
+from local_runner.plan import Pipeline
 from local_runner.profiling import KINDS
 from local_runner.records import TaskRecord
 
@@ -50,6 +53,7 @@ def build(
     if device and "device" in (planned.inputs.get("parameters") or {}):
         given["device"] = device
     options = _options(how, device or "")
+    _check_tasks(planned, options)
     reuse = None
     if from_task or only_task:
         from local_runner import partial
@@ -79,14 +83,16 @@ def _find(
 
 
 def _options(how: Mapping[str, Any], device: str) -> Options:
-    tasks = tuple(name for name in how["no_cache"] if name != "*")
+    profile = _profiles(how["profile"])
+    # A task that is taken from the cache has nothing to profile.
+    tasks = tuple(name for name in (*how["no_cache"], *profile) if name != "*")
     return Options(
         cache="*" not in how["no_cache"],
         no_cache=tasks,
         parallel=how["parallel"],
         fail_fast=how["fail_fast"],
         isolate=tuple(how["isolate"]),
-        profile=_profiles(how["profile"]),
+        profile=profile,
         timeout=_timeouts(how["timeout"]),
         allow_host_commands=how["allow_host_commands"],
         components=str(how["components"].absolute()) if how["components"] else "",
@@ -94,6 +100,22 @@ def _options(how: Mapping[str, Any], device: str) -> Options:
         device=device,
         debug=how["pdb"],
     )
+
+
+def _check_tasks(planned: Pipeline, options: Options) -> None:
+    """Refuse options that name tasks the pipeline does not have: they would quietly do nothing."""
+    known = {name for path, task in planned.walk() for name in (path, task.name)}
+    uncached = [name for name in options.no_cache if name not in options.profile]
+    given = {"--no-cache": uncached, "--isolate": options.isolate, "--profile": options.profile}
+    named = [(flag, name) for flag, names in {**given, "--timeout": options.timeout}.items() for name in names if name]
+    # The iteration numbers of a path that `runs show` prints are not in the compiled file.
+    problems = [
+        f"{flag} {name}: the pipeline has no such task. {nearest(name, known)}"
+        for flag, name in named
+        if name not in known and re.sub(r"/\d+(?=/)", "", name) not in known
+    ]
+    if problems:
+        raise UsageError(list(dict.fromkeys(problems)))
 
 
 def _profiles(given: Sequence[str]) -> dict[str, str]:
@@ -113,7 +135,9 @@ def _timeouts(given: Sequence[str]) -> dict[str, float]:
         try:
             found[task] = float(seconds)
         except ValueError:
-            raise UsageError(f"--timeout {text!r}: expected [TASK=]SECONDS, for example train=600") from None
+            found[task] = 0.0
+        if not 0 < found[task] < math.inf:
+            raise UsageError(f"--timeout {text!r}: expected [TASK=]SECONDS, for example train=600")
     return found
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from local_runner import profiling
 from local_runner.records import ArtifactRecord, RunRecord, State, TaskKind, TaskRecord
 
 if TYPE_CHECKING:
@@ -35,7 +36,12 @@ def _places(run: RunRecord, leaves: Sequence[TaskRecord]) -> list[str]:
     report = run.folder / "report.html"
     places = [("report", str(report))] if report.is_file() else []
     places += [("model", artifact.uri) for _, artifact in artifacts_of(leaves) if artifact.type.endswith("Model")]
+    places += [("profile", line) for task in leaves if _is_profiled(run, task) for line in profiling.where(task.folder)]
     return [f"{word:<8}{place}" for word, place in [*places, ("run", str(run.folder))]]
+
+
+def _is_profiled(run: RunRecord, task: TaskRecord) -> bool:
+    return bool({task.name, task.path} & set(run.options.get("profile") or ()))
 
 
 def metric_lines(metadata: Mapping[str, Any]) -> list[str]:

@@ -1,0 +1,111 @@
+"""A task may take so long and no longer: as asked for the run, or as the compiled file says."""
+
+import pytest
+import yaml
+from kfp import compiler, dsl
+
+from local_runner import api, plan
+from local_runner.records import State
+
+IMAGE = "python:3.11"
+TOLD = "TaskTimeoutError: the task ran longer than the 0.3 s it was allowed"
+
+
+@dsl.component(base_image=IMAGE)
+def sleep(seconds: float):
+    import time
+
+    time.sleep(seconds)
+
+
+@dsl.component(base_image=IMAGE)
+def stubborn():
+    import sys
+    import time
+
+    for _ in range(2):
+        try:
+            time.sleep(60)
+        except Exception as error:
+            sys.stdout.write(f"went on after {type(error).__name__}\n")
+
+
+@dsl.component(base_image=IMAGE)
+def wait_for_child(marks: str):
+    import subprocess
+    import sys
+
+    subprocess.run([sys.executable, "-c", f"import time; time.sleep(5); open({marks!r}, 'w')"], check=True)
+
+
+@dsl.pipeline(name="late")
+def pipeline(seconds: float = 60.0):
+    sleep(seconds=seconds)
+
+
+@pytest.mark.parametrize("name", ["sleep", ""], ids=["by-name", "for-every-task"])
+@pytest.mark.parametrize("how", [{}, {"parallel": 2}], ids=["in-process", "workers"])
+def test_a_task_that_takes_too_long_fails(execute, name, how):
+    run = execute(pipeline, timeout={name: 0.3}, **how)
+    assert (run.state, run.tasks["sleep"].error) == (State.FAILED, TOLD)
+    assert run.tasks["sleep"].seconds < 30
+
+
+def test_a_task_in_time_is_not_disturbed_after_it(execute):
+    @dsl.pipeline
+    def twice():
+        first = sleep(seconds=0.0)
+        sleep(seconds=0.5).after(first)
+
+    assert execute(twice, timeout={"sleep": 0.3}).state == State.SUCCEEDED
+
+
+def test_a_task_that_catches_its_timeout_and_goes_on_is_told_again(execute):
+    @dsl.pipeline
+    def once():
+        stubborn()
+
+    run = execute(once, timeout={"": 0.3})
+    assert run.tasks["stubborn"].log.read_text().count("went on after TaskTimeoutError") == 2
+    assert run.tasks["stubborn"].seconds < 30
+
+
+def test_what_a_late_task_had_started_is_ended_too(execute, tmp_path):
+    @dsl.pipeline
+    def once(marks: str):
+        wait_for_child(marks=marks)
+
+    run = execute(once, {"marks": str(tmp_path / "mark")}, timeout={"": 0.5})
+    assert run.state == State.FAILED
+    assert not (tmp_path / "mark").exists()
+
+
+def test_a_late_attempt_is_tried_again_and_each_attempt_has_its_own_time(execute):
+    @dsl.pipeline
+    def retried():
+        sleep(seconds=60.0).set_retry(2, backoff_duration="0s")
+
+    run = execute(retried, timeout={"sleep": 0.3})
+    assert (run.state, run.tasks["sleep"].attempt) == (State.FAILED, 2)
+
+
+def with_deadline(tmp_path, seconds):
+    """The compiled file with the second document that kfp-kubernetes' ``set_timeout`` writes."""
+    path = tmp_path / "late.yaml"
+    compiler.Compiler().compile(pipeline, str(path))
+    settings = {"deploymentSpec": {"executors": {"exec-sleep": {"activeDeadlineSeconds": seconds}}}}
+    path.write_text(f"{path.read_text()}---\n{yaml.safe_dump({'platforms': {'kubernetes': settings}})}")
+    return path
+
+
+def test_a_deadline_in_the_compiled_file_holds_here_too(tmp_path):
+    run = api.run(with_deadline(tmp_path, "0.3"), root=tmp_path / "runs", raise_on_failure=False)
+    assert run.tasks["sleep"].error == TOLD
+
+
+def test_a_timeout_given_for_the_run_goes_before_the_compiled_files(tmp_path):
+    planned = plan.read(with_deadline(tmp_path, "3600"))
+    assert planned.executor("comp-sleep")[plan.DEADLINE] == 3600.0
+    options = api.Options(timeout={"": 0.3})
+    run = api.run(with_deadline(tmp_path, "3600"), root=tmp_path / "runs", raise_on_failure=False, options=options)
+    assert run.tasks["sleep"].error == TOLD

@@ -1,5 +1,7 @@
 """A task's standard output and error, down to the file descriptors, into its log file and to whoever watches.
 
+Its standard input is empty, as in a container: what asks a question fails rather than wait for an answer unseen.
+
 The process's descriptors 1 and 2 are pointed at the log file while a task runs, so output of C libraries and child
 processes is in it too, in order, even if the process is killed. One thread a run reads the growing files.
 """
@@ -34,31 +36,33 @@ def duplicate_stdout() -> TextIO:
 
 @contextmanager
 def captured(log: Path) -> Iterator[None]:
-    """Send everything this process prints to ``log`` until the block ends."""
+    """Send everything this process prints to ``log``, and let it read nothing, until the block ends."""
     global _terminal
-    python_streams = sys.stdout, sys.stderr
-    for stream in python_streams:
+    python_streams = sys.stdin, sys.stdout, sys.stderr
+    for stream in python_streams[1:]:
         stream.flush()
-    saved = [os.dup(1), os.dup(2)]
+    saved = [os.dup(number) for number in (0, 1, 2)]
     outermost = _terminal is None
     if outermost:
-        _terminal = _on_descriptor(saved[0]) if _is_descriptor(python_streams[0], 1) else python_streams[0]
+        _terminal = _on_descriptor(saved[1]) if _is_descriptor(python_streams[1], 1) else python_streams[1]
     target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+    nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        os.dup2(target, 1)
-        os.dup2(target, 2)
+        for source, number in ((nothing, 0), (target, 1), (target, 2)):
+            os.dup2(source, number)
+        sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115  (a descriptor, put back below)
         sys.stdout, sys.stderr = _on_descriptor(1), _on_descriptor(2)
         yield
     finally:
         for stream in (sys.stdout, sys.stderr):
             _flush(stream)
-        sys.stdout, sys.stderr = python_streams
-        os.dup2(saved[0], 1)
-        os.dup2(saved[1], 2)
+        sys.stdin, sys.stdout, sys.stderr = python_streams
+        for number, descriptor in enumerate(saved):
+            os.dup2(descriptor, number)
         if outermost:
             _flush(_terminal)
             _terminal = None
-        for descriptor in (*saved, target):
+        for descriptor in (*saved, target, nothing):
             os.close(descriptor)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -33,7 +35,9 @@ def execute(job: Job, code: ComponentCode, on_progress: Progress) -> Result:
     """Run a job to its end; its failure is in the result, never raised. Its folder exists. An interrupt is raised."""
     with nullcontext() if job.debug else captured(job.folder / "log.txt"):
         try:
-            with guarded(_environment(job), on_progress), _limited(None if job.debug else job.timeout):
+            unwatched = nullcontext() if job.debug else _without_debugger()
+            timeout = None if job.debug else job.timeout
+            with guarded(_environment(job), on_progress), unwatched, _limited(timeout):
                 if job.kind == TaskKind.CONTAINER:
                     from local_runner import container
 
@@ -108,6 +112,24 @@ def _limited(seconds: float | None) -> Iterator[None]:
         running = False
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+@contextmanager
+def _without_debugger() -> Iterator[None]:
+    """Let ``breakpoint()`` fail with what to do, for a prompt would end up in the log and wait for ever."""
+
+    def refuse(*_: object, **__: object) -> None:
+        caller = sys._getframe(1)
+        place = f"{caller.f_code.co_filename}:{caller.f_lineno}"
+        raise TaskError(f"breakpoint() at {place} needs a terminal to talk on: run it with --pdb")
+
+    before = sys.breakpointhook
+    if os.environ.get("PYTHONBREAKPOINT") != "0":
+        sys.breakpointhook = refuse
+    try:
+        yield
+    finally:
+        sys.breakpointhook = before
 
 
 def _exited(job: Job, error: SystemExit) -> Result:

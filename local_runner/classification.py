@@ -72,9 +72,10 @@ def confusion_svg(matrix: Confusion) -> str:
     """Draw a matrix: each row shaded by its shares, so that rare classes are as readable as frequent ones."""
     count = len(matrix.labels)
     numbered = count <= _MOST_NUMBERED
-    wide, high, left, top = (64, 34, 132, 44) if numbered else (14, 14, 20, 44)
+    longest = max(len(_short(label)) for label in (*matrix.labels, "actual"))
+    wide, high, left, top = (64, 34, 20 + 7.5 * longest, 44) if numbered else (14, 14, 20, 44)
     shapes = [_text(left + count * wide / 2, 16, "predicted", anchor="middle", colour=_FAINT)]
-    shapes.append(_text(4, top - 8, "actual", colour=_FAINT) if numbered else "")
+    shapes.append(_text(left - 8, top - 8, "actual", anchor="end", colour=_FAINT) if numbered else "")
     for i, (label, row) in enumerate(zip(matrix.labels, matrix.rows, strict=True)):
         y, total = top + i * high, sum(row) or 1.0
         if numbered:
@@ -87,12 +88,12 @@ def confusion_svg(matrix: Confusion) -> str:
     return _svg(left + count * wide + 8, top + count * high + 8, words, shapes)
 
 
-def _cell(x: float, y: float, wide: int, high: int, value: float, share: float, tip: str, numbered: bool) -> str:
+def _cell(x: float, y: float, wide: float, high: float, value: float, share: float, tip: str, numbered: bool) -> str:
     number = _text(
         x + wide / 2, y + high / 2 + 4, f"{value:g}", anchor="middle", colour="#fff" if share > 0.55 else _TEXT
     )
     return (
-        f'<g><title>{html.escape(tip)}</title><rect x="{x}" y="{y}" width="{wide - 1}" height="{high - 1}" '
+        f'<g><title>{html.escape(tip)}</title><rect x="{x:.1f}" y="{y:.1f}" width="{wide - 1}" height="{high - 1}" '
         f'fill="{_shade(share)}"/>{number if numbered else ""}</g>'
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from fastapi.responses import FileResponse, HTMLResponse
 from markupsafe import Markup
 
 from local_runner.records import ArtifactRecord
-from local_runner.serve import kinds, lineage, metrics, pages, places, security, tables
+from local_runner.serve import kinds, lineage, links, metrics, pages, places, security, tables
 from local_runner.serve.kinds import Kind
 from local_runner.serve.requests import Index, Name, NamedArtifact, NamedRun, NamedTask, OpenStore, Page
 
@@ -30,9 +31,11 @@ def artifact_page(
 ) -> HTMLResponse:  # fmt: skip
     """The artifact as a page; of a folder, its table of Parquet files or the named file."""
     content = places.content(store.root, artifact)
+    place = (run.id, task.path, name, index)
     return pages.page(
         request, "artifact.html", run=run, task=task, name=name, index=index, artifact=artifact, content=content,
-        file=file, page=page, view=_view(content, artifact, file, page), here=(run.id, task.path, name, index),
+        file=file, page=page, view=_view(content, artifact, file, page),
+        here=partial(links.artifact, *place), raw=partial(links.raw, *place),
         block=metrics.block("", artifact) if artifact.metadata else None,
         writers=lineage.writers(store, artifact), readers=lineage.readers(store, artifact),
     )  # fmt: skip

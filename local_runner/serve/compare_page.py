@@ -62,13 +62,15 @@ def _differ(key: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> bo
     return key not in before or key not in after or bool(before[key] != after[key])
 
 
-def _groups(first: Sequence[TaskRecord], second: Sequence[TaskRecord]) -> list[tuple[str, list[Figure]]]:
-    """Figures by metrics artifact."""
+def _groups(first: Sequence[TaskRecord], second: Sequence[TaskRecord]) -> list[tuple[str, list[Figure], list[Figure]]]:
+    """Figures by metrics artifact: those that changed, and those that are the same."""
     before, after = values(first), values(second)
-    return [
-        (title, figures(before.get(title, {}), after.get(title, {}))[:MOST_ROWS])
-        for title in list({**before, **after})[:MOST_ROWS]
-    ]
+    out = []
+    for title in list({**before, **after})[:MOST_ROWS]:
+        found = figures(before.get(title, {}), after.get(title, {}))[:MOST_ROWS]
+        changed = [each for each in found if each.first != each.second]
+        out.append((title, changed, [each for each in found if each.first == each.second]))
+    return out
 
 
 def values(tasks: Sequence[TaskRecord]) -> dict[str, dict[str, Any]]:

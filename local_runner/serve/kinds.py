@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from enum import StrEnum
 from pathlib import Path
 
@@ -54,8 +55,8 @@ def kind(path: Path, artifact_type: str = "") -> Kind:
 
 def _of_text(start: bytes) -> Kind:
     try:
-        # The last character may be cut in two.
-        text = start.decode("utf-8") if len(start) < _START else start[: start.rfind(b"\n") + 1 or -3].decode("utf-8")
+        # The last character of a longer file may be cut in two.
+        text = codecs.getincrementaldecoder("utf-8")().decode(start, final=len(start) < _START)
     except UnicodeDecodeError:
         return Kind.BINARY
     if "\0" in text:

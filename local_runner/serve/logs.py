@@ -10,7 +10,6 @@ PIECE = 64 << 10
 """Most bytes of one answer."""
 
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-_])")
-_OVERWRITTEN = re.compile(r"[^\n]*\r(?=[^\n])")
 
 
 @dataclass(frozen=True)
@@ -54,8 +53,8 @@ def tail(log: Path, *, ended: bool) -> Piece:
 
 def readable(data: bytes) -> str:
     """Text as a terminal would leave it: no escape sequences, and of a line drawn over itself the last drawing."""
-    text = _ESCAPES.sub("", data.decode("utf-8", errors="replace")).replace("\x08", "").replace("\r\n", "\n")
-    return _OVERWRITTEN.sub("", text).replace("\r", "").replace("\0", "\ufffd")
+    text = _ESCAPES.sub("", data.decode("utf-8", errors="replace")).replace("\x08", "").replace("\0", "\ufffd")
+    return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
 
 
 def _bytes(log: Path, start: int, count: int) -> bytes:

@@ -44,6 +44,11 @@ class Row:
     begin: float
     length: float
 
+    @property
+    def said(self) -> bool:
+        """Whether there is a progress or a reason to show."""
+        return bool(self.progress or self.note)
+
 
 @router.get("/runs/{run}")
 def run_page(

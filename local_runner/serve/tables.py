@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -152,4 +153,6 @@ def _cell(value: Any) -> str:
         return f"{len(value)} bytes"
     if isinstance(value, float):
         return f"{value:.6g}"
+    if isinstance(value, datetime.datetime):  # a day is a moment in most tables
+        return str(value.date() if value.time() == datetime.time() and value.tzinfo is None else value)
     return cut(figure(value), _LONGEST_CELL)

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import os
 import platform
+import shlex
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from local_runner import arguments as argument_check
-from local_runner import component_files, device, freshness, pace, plan, preflight, sources
+from local_runner import component_files, device, disk, freshness, pace, plan, preflight, sources
 from local_runner.cache import Cache
 from local_runner.capture import LogTail
 from local_runner.component_code import ComponentCode
 from local_runner.desk import TaskDesk, TaskOptions
-from local_runner.errors import PipelineFailed, UsageError
+from local_runner.errors import PipelineFailed, StoreError, UsageError
 from local_runner.events import Broadcast, Observer
 from local_runner.inputs import Outcome, Values
 from local_runner.job import Job, Names
@@ -98,6 +99,12 @@ class Run:
     def failed(self) -> list[TaskRecord]:
         """Leaf tasks that failed."""
         return [task for task in self.tasks.values() if task.state == State.FAILED and task.kind not in ("dag", "loop")]
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows of it."""
+        from local_runner.notebook import run_html
+
+        return run_html(self)
 
 
 def _artifact_outputs(artifacts: Artifacts) -> dict[str, Any]:
@@ -220,10 +227,13 @@ class _Engine:
         try:
             with LogTail() as tail, _environment(self.options):
                 outcome = self._schedule(values, observer, tail)
-        except BaseException:  # an interrupt, or a full disk: the record says how far it came
+        except BaseException as error:  # an interrupt, or a full disk: the record says how far it came
             # On a full disk this cannot be written either; a run without a holder reads as interrupted all the same.
             with contextlib.suppress(OSError, sqlite3.Error):
                 self._end(State.INTERRUPTED, Outcome(State.INTERRUPTED), observer)
+            if disk.is_full(error):
+                again = f"python -m local_runner resume {self.record.id} --root {shlex.quote(str(self.store.root))}"
+                raise StoreError(f"the disk is full; make room, then: {again}") from error
             raise
         done = self._end(outcome.state, outcome, observer)
         if outcome.state == State.FAILED and raise_on_failure:

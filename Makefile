@@ -4,11 +4,14 @@ FIND_PYTHON = for p in python3.12 python3.11 python3 python; do $$p -c 'import s
 PYTHON ?= $(shell $(FIND_PYTHON))
 BIN := .venv/bin
 
+# Keras and NumPy as in the locks, so that a model file is written and read by the same versions.
+BACKENDS := torch==2.13.0 jax==0.10.2 keras==3.15.1 numpy==2.1.3 h5py pydantic pyarrow pyyaml
+
 PIPELINE ?= forecasting
 CONFIG ?= lstm_1m
 ARGS ?=
 
-.PHONY: help setup setup-dev run test test-slow lint compile-pipeline lock bench clean
+.PHONY: help setup setup-dev run test test-slow backends lint compile-pipeline lock bench clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -32,6 +35,12 @@ test: setup-dev ## Set up, then run the tests, without the slow ones
 test-slow: setup-dev ## Set up, then run the slow tests only
 	@$(BIN)/python -m pytest -m slow $(ARGS)
 
+backends: setup-dev ## Install the torch and JAX backends into .venv-backends, and run the tests they take part in
+	@test -x .venv-backends/bin/python || $(PYTHON) -m venv .venv-backends
+	@.venv-backends/bin/python -m pip install --quiet --disable-pip-version-check $(BACKENDS)
+	@.venv-backends/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@$(BIN)/python -m pytest tests/backends $(ARGS)
+
 lint: setup-dev ## Format check, lint, types, import rules, freshness of compiled pipelines
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -50,4 +59,4 @@ bench: setup-dev ## Run every benchmark (ARGS=--json for one line a figure)
 
 clean: ## Remove caches and build output (never .venv, never runs/)
 	@rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
-	@find . -path ./.venv -prune -o -name __pycache__ -type d -exec rm -rf {} +
+	@find . -path './.venv*' -prune -o -name __pycache__ -type d -exec rm -rf {} +

@@ -1,0 +1,66 @@
+"""Train each registered model for three steps under the backend in use, and save it with a prediction.
+
+    KERAS_BACKEND=torch python train_models.py FOLDER
+
+FOLDER gets one folder a case, ``<kind>-<shape>``, with ``model.keras``, ``inputs.npz`` and ``forecast.npy``. Printed as
+JSON: what became of each case, ``trained`` or why the model takes no such shape.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from components.train import models
+from components.train.models.kind import WindowShape
+
+SHAPES = {
+    "label": WindowShape(lookback=24, features=5),
+    "panel": WindowShape(lookback=24, features=5, steps=8, channels=5),
+    "known-ahead": WindowShape(lookback=24, features=5, steps=8, channels=3, known=2, ahead=8),
+    "quantiles": WindowShape(lookback=24, features=5, steps=8, channels=2, parameters=3, distribution="quantile"),
+}
+WINDOWS = 16
+
+
+def train(kind: str, shape: WindowShape, folder: Path) -> str:
+    keras.utils.set_random_seed(11)
+    try:
+        model = models.build(models.REGISTRY[kind].config(kind=kind), shape)
+    except ValueError as refusal:
+        return f"refused: {refusal}"
+    rng = np.random.default_rng(5)
+    inputs = {tensor.name: rng.normal(size=(WINDOWS, *tensor.shape[1:])).astype(np.float32) for tensor in model.inputs}
+    truth = rng.normal(size=(WINDOWS, *shape.output)).astype(np.float32)
+    model.compile(keras.optimizers.Adam(1e-3), loss="mse")
+    before = [np.array(weight) for weight in model.get_weights()]
+    for _ in range(3):
+        model.train_on_batch(inputs, truth)
+    if all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True)):
+        return "failed: three steps changed no weight"
+    folder.mkdir(parents=True)
+    forecast: Any = model.predict(inputs, verbose=0)
+    model.save(folder / "model.keras")
+    np.savez(folder / "inputs.npz", **inputs)
+    np.save(folder / "forecast.npy", np.asarray(forecast))
+    return "trained"
+
+
+def main() -> None:
+    folder, outcomes = Path(sys.argv[1]), {}
+    for kind in models.REGISTRY:
+        for name, shape in SHAPES.items():
+            try:
+                outcomes[f"{kind}-{name}"] = train(kind, shape, folder / f"{kind}-{name}")
+            except Exception as error:  # each case is judged by a test of its own
+                outcomes[f"{kind}-{name}"] = f"failed: {type(error).__name__}: {str(error)[:500]}"
+    print(json.dumps(outcomes))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

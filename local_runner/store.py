@@ -13,6 +13,7 @@ import itertools
 import json
 import os
 import secrets
+import shutil
 import sqlite3
 import time
 from collections.abc import Collection, Iterator, Mapping
@@ -20,7 +21,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Self
 
-from local_runner import rebuild
+from local_runner import disk, rebuild
 from local_runner.errors import StoreError, UsageError, nearest
 from local_runner.records import RunRecord, State, TaskRecord
 from local_runner.serialise import run_from_json, run_to_json, task_from_json, task_to_json
@@ -48,8 +49,9 @@ class Store:
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             self._db = self._open(self.root / "store.sqlite")
-        except OSError as error:
-            raise StoreError(f"cannot use {self.root} as a run store: {error}") from error
+        except (OSError, sqlite3.OperationalError) as error:
+            reason = "the disk is full" if disk.is_full(error) else error
+            raise StoreError(f"cannot use {self.root} as a run store: {reason}") from error
         self._locks: dict[str, int] = {}
 
     def _open(self, database: Path) -> sqlite3.Connection:
@@ -57,8 +59,9 @@ class Store:
         if not rebuild.is_truncated(database):
             try:
                 return _connect(database)
-            except sqlite3.DatabaseError:
-                pass  # damaged in another way: below
+            except sqlite3.DatabaseError as error:
+                if not _means_damage(error):  # a full disk, or no permission: the records are as good as ever
+                    raise
         with _exclusive(self.root / ".rebuild"):
             if rebuild.is_truncated(database) or not _is_sound(database):
                 rebuild.set_aside(database)
@@ -190,13 +193,18 @@ class Store:
         ``where`` gives the record's machine and device.
         """
         run_id, folder = self._new_folder(pipeline)
-        (folder / "tasks").mkdir()
-        (folder / "pipeline.yaml").write_text(spec, encoding="utf-8")
-        self.hold(run_id)
         run = RunRecord(
             run_id, pipeline, State.RUNNING, folder, time.time(), None, dict(arguments), dict(options), **(where or {})
         )
-        self.save_run(run)
+        try:
+            (folder / "tasks").mkdir()
+            run.spec.write_text(spec, encoding="utf-8")
+            self.hold(run_id)
+            self.save_run(run)
+        except (OSError, sqlite3.Error) as error:
+            shutil.rmtree(folder, ignore_errors=True)  # made a moment ago, and by nobody else
+            reason = "the disk is full" if disk.is_full(error) else error
+            raise StoreError(f"cannot begin a run in {self.root}: {reason}") from error
         return run
 
     def _new_folder(self, pipeline: str) -> tuple[str, Path]:
@@ -311,7 +319,12 @@ class _transaction:  # noqa: N801  (reads as a statement: with _transaction(db))
         self.db.execute("BEGIN IMMEDIATE")
 
     def __exit__(self, kind: object, *_: object) -> None:
-        self.db.execute("COMMIT" if kind is None else "ROLLBACK")
+        try:
+            if kind is None:
+                self.db.execute("COMMIT")
+        finally:
+            if self.db.in_transaction:  # on a full disk SQLite may have rolled it back itself
+                self.db.execute("ROLLBACK")
 
 
 @contextmanager
@@ -328,9 +341,17 @@ def _exclusive(path: Path) -> Iterator[None]:
 def _is_sound(database: Path) -> bool:
     try:
         _connect(database).close()
-    except sqlite3.DatabaseError:
+    except sqlite3.DatabaseError as error:
+        if not _means_damage(error):
+            raise
         return False
     return True
+
+
+def _means_damage(error: sqlite3.DatabaseError) -> bool:
+    """Whether the file's content is at fault, rather than where it lies."""
+    short = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_IOERR_SHORT_READ
+    return short or disk.primary_code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -44,8 +44,7 @@ def check(pipeline: Pipeline, arguments: Mapping[str, Any]) -> tuple[Parameters,
         value = arguments.get(name, spec.get("defaultValue"))
         kind = spec.get("parameterType", "")
         if value is None:
-            if not spec.get("isOptional"):
-                problems.append(f"parameter {name!r} ({kind}) has no value; give one with --param {name}=VALUE")
+            problems += _absent(name, spec)
             continue
         try:
             parameters[name] = typed(value, kind)
@@ -55,6 +54,20 @@ def check(pipeline: Pipeline, arguments: Mapping[str, Any]) -> tuple[Parameters,
     if problems:
         raise UsageError(problems)
     return parameters, {name: found for name, found in given.items() if found}
+
+
+def _absent(name: str, spec: Mapping[str, Any]) -> list[str]:
+    """What is wrong with giving a parameter no value, if anything is."""
+    kind = spec.get("parameterType", "")
+    if kind == "TASK_FINAL_STATUS":  # a component that takes one, run on its own: KFP compiles it as optional
+        return [
+            f"parameter {name!r} takes the final status of a task, which only an exit task or a task that ignores"
+            " upstream failure is told; to try the component on its own, give it one:"
+            f' --param {name}=\'{{"state": "FAILED"}}\''
+        ]
+    if spec.get("isOptional"):
+        return []
+    return [f"parameter {name!r} ({kind}) has no value; give one with --param {name}=VALUE"]
 
 
 def _artifact(name: str, spec: Mapping[str, Any], value: Any, problems: list[str]) -> tuple[ArtifactRecord, ...]:

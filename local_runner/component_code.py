@@ -15,13 +15,14 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
-from local_runner import component_files
+from local_runner import component_files, freshness
 from local_runner.component_files import ComponentFiles
 from local_runner.errors import TaskError
 from local_runner.job import Job
 from local_runner.sources import candidates
 
-_EPHEMERAL = "ephemeral_component.py"
+_MODULE = "ephemeral_component"
+_EPHEMERAL = f"{_MODULE}.py"
 
 
 @dataclass
@@ -46,6 +47,7 @@ class ComponentCode:
             UsageError: the component's file is not known.
             TaskError: the compiled file holds no function of that name.
         """
+        _forget_carried()
         name = function_name(job.container)
         source = embedded_source(job.container)
         if source is None:
@@ -55,7 +57,7 @@ class ComponentCode:
             self._compiled[key] = self._compile(source, name)
         # (dont_inherit below: this file's own __future__ must not turn the component's annotations into text.)
         # A fresh module a task, as in a fresh process: nothing left in globals or defaults reaches the next one.
-        module = ModuleType("ephemeral_component")
+        module = ModuleType(_MODULE)
         sys.modules[module.__name__] = module
         exec(self._compiled[key], module.__dict__)  # noqa: S102  (running the component's own code is the point)
         if name not in module.__dict__:
@@ -83,6 +85,13 @@ class ComponentCode:
         path, line = original
         ast.increment_lineno(node, line - _first_line(node))
         return compile(tree, str(path), "exec", dont_inherit=True)
+
+
+def _forget_carried() -> None:
+    """Modules inside an artifact that the last component carried with it: the next may carry others of those names."""
+    folder = getattr(sys.modules.get(_MODULE), "__KFP_EMBEDDED_ASSET_DIR", None)
+    if folder is not None:
+        freshness.forget_under(folder)
 
 
 def function_name(container: Any) -> str:

@@ -6,7 +6,9 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
+from local_runner.digests import is_remote
 from local_runner.errors import TaskError
 from local_runner.job import Job, executor_input
 from local_runner.placeholders import Placeholders
@@ -49,9 +51,9 @@ def _in_engine(job: Job, command: list[str], arguments: list[str]) -> list[str]:
     found = engine()
     if found is None:
         raise TaskError(f"task {job.name} needs a container engine: install podman or docker")
-    # The store is mounted at its own path, so that artifact paths mean the same inside and outside.
-    store = job.folder.parents[len(job.path.split("/")) + 1]
-    words = [found, "run", "--rm", "--volume", f"{store}:{store}"]
+    words = [found, "run", "--rm"]
+    for volume in _volumes(job):
+        words += ["--volume", volume]
     for name, value in job.environment.items():
         words += ["--env", f"{name}={value}"]
     if found == "docker":
@@ -59,3 +61,14 @@ def _in_engine(job: Job, command: list[str], arguments: list[str]) -> list[str]:
     if command:
         words += ["--entrypoint", command[0]]
     return [*words, str(job.container["image"]), *command[1:], *arguments]
+
+
+def _volumes(job: Job) -> list[str]:
+    """What the container sees, each at its own path, so that artifact paths mean the same inside and outside.
+
+    The store, to be written; and local inputs from outside it, only to be read.
+    """
+    store = job.folder.parents[len(job.path.split("/")) + 1]
+    given = {str(record.path) for records in job.artifacts.values() for record in records if not is_remote(record.uri)}
+    outside = sorted(path for path in given if store not in Path(path).parents)
+    return [f"{store}:{store}", *(f"{path}:{path}:ro" for path in outside)]

@@ -37,6 +37,14 @@ def noted() -> Iterator[None]:
                     _imported[name] = (file, _time(file))
 
 
+def forget_under(folder: str) -> None:
+    """Forget modules imported from a folder that is about to go."""
+    inside = f"{folder}/"
+    for name in [n for n, module in sys.modules.items() if str(getattr(module, "__file__", None)).startswith(inside)]:
+        sys.modules.pop(name)
+        _imported.pop(name, None)
+
+
 def _time(file: str) -> int:
     with contextlib.suppress(OSError):
         return Path(file).stat().st_mtime_ns

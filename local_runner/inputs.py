@@ -46,10 +46,15 @@ class Values:
 
         KFP 2.13 does that to an outer loop's item in a string that an inner loop's task is given, and to a field of an
         item in a string.
+
+        Raises:
+            MissingInputError: the item has no such field.
         """
         item, separator, field_name = name.rpartition("-subvar-")
         if separator and name not in self.parameters and isinstance(whole := self.parameter(item), dict):
-            return whole.get(field_name)
+            if field_name not in whole:
+                raise MissingInputError(f"a loop's item has no field {field_name!r}: {shorten(whole)}")
+            return whole[field_name]
         if name in self.parameters or self.outer is None or not name.startswith("pipelinechannel--"):
             return self.parameters.get(name)
         return self.outer.parameter(name)

@@ -106,7 +106,7 @@ class Scheduler:
             return
         try:
             resolved = inputs.resolve(turn.task, turn.scope.values)
-            if turn.task.condition and not conditions.holds(turn.task.condition, resolved.parameters):
+            if turn.task.condition and not self._holds(turn, resolved):
                 self.desk.skipped(turn, f"condition is false: {turn.task.condition}")
                 self.settle(turn, Outcome(State.SKIPPED))
             elif turn.task.loop is not None:
@@ -117,6 +117,12 @@ class Scheduler:
                 self._begin_leaf(turn, resolved)
         except RunnerError as error:
             self._fail(turn, error)
+
+    def _holds(self, turn: Turn, resolved: Resolved) -> bool:
+        """A condition compares values of declared types: KFP declares a field of a loop's item as text, for one."""
+        definitions = self.pipeline.components[turn.task.component].get("inputDefinitions") or {}
+        parameters = inputs.as_declared(resolved.parameters, definitions, turn.path)
+        return conditions.holds(turn.task.condition, parameters)
 
     def _reason_to_skip(self, turn: Turn) -> str:
         if turn.path in self.desk.options.skip:

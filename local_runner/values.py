@@ -16,7 +16,9 @@ _NAMES = {
     "BOOLEAN": "true or false",
     "LIST": "a list",
     "STRUCT": "a mapping",
+    "TASK_FINAL_STATUS": "a mapping",
 }
+_PYTHON = {"NUMBER_INTEGER": int, "BOOLEAN": bool, "LIST": list, "STRUCT": dict, "TASK_FINAL_STATUS": dict}
 
 
 def plain(value: Any) -> Any:
@@ -87,7 +89,7 @@ def _from_text(value: str, declared: str) -> Any:
 
 
 def _fits(value: Any, declared: str) -> bool:
-    wanted = {"NUMBER_INTEGER": int, "BOOLEAN": bool, "LIST": list, "STRUCT": dict}.get(declared)
-    if wanted is None:  # TASK_FINAL_STATUS, TASK_CONFIG and types newer than this runner
+    wanted = _PYTHON.get(declared)
+    if wanted is None:  # TASK_CONFIG and types newer than this runner
         return True
     return isinstance(value, wanted) and not (wanted is int and isinstance(value, bool))

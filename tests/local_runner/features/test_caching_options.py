@@ -1,0 +1,61 @@
+"""Caching: on by default, off for a task, for a run, or for one task of a run."""
+
+import pytest
+from kfp import dsl
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, ["cached", "cached"]),
+        ({"cache": False}, ["succeeded"] * 2),
+        ({"no_cache": ("add",)}, ["succeeded", "cached"]),
+    ],
+    ids=["on", "off", "off-for-one"],
+)
+def test_the_run_decides(execute, parts, states, options, expected):
+    @dsl.pipeline
+    def pipeline():
+        parts.add(a=parts.add(a=1, b=2).output, b=3)
+
+    execute(pipeline)
+    assert list(states(execute(pipeline, **options)).values()) == expected
+
+
+def test_a_task_with_caching_off_is_never_taken_from_the_cache(execute, parts, states):
+    @dsl.pipeline
+    def pipeline():
+        parts.add(a=1, b=2).set_caching_options(False)
+        parts.add(a=1, b=3)
+
+    execute(pipeline)
+    assert states(execute(pipeline)) == {"add": "succeeded", "add-2": "cached"}
+
+
+def test_another_value_is_no_hit_and_an_old_value_is_one_again(execute, parts, states):
+    @dsl.pipeline
+    def pipeline(n: int) -> int:
+        return parts.add(a=n, b=1).output
+
+    found = [states(execute(pipeline, {"n": n}))["add"] for n in (1, 2, 1)]
+    assert found == ["succeeded", "succeeded", "cached"]
+
+
+def test_a_cached_artifact_that_was_changed_is_no_hit(execute, parts, states):
+    @dsl.pipeline
+    def pipeline() -> str:
+        return parts.read(data=parts.write(text="first").outputs["out"]).output
+
+    execute(pipeline).tasks["write"].artifacts["out"][0].path.write_text("tampered")
+    again = execute(pipeline)
+    assert again.outputs == {"Output": "first"}
+    assert states(again)["write"] == "succeeded"
+
+
+def test_a_failure_is_never_cached(execute, parts, states):
+    @dsl.pipeline
+    def pipeline():
+        parts.fail()
+
+    execute(pipeline)
+    assert states(execute(pipeline)) == {"fail": "failed"}

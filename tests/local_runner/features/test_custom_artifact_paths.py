@@ -1,0 +1,72 @@
+"""Artifacts that a component puts elsewhere than it was told, by path or by address."""
+
+# ruff: noqa: PTH102, PTH123  (components are plain on purpose)
+
+from kfp import dsl
+
+IMAGE = "python:3.11"
+
+
+@dsl.component(base_image=IMAGE)
+def write_elsewhere(place: str, out: dsl.Output[dsl.Dataset]):
+    with open(place, "w") as stream:
+        stream.write("elsewhere")
+    out.path = place
+    out.metadata["rows"] = 7
+
+
+@dsl.component(base_image=IMAGE)
+def write_by_address(place: str, out: dsl.Output[dsl.Dataset]):
+    with open(place, "w") as stream:
+        stream.write("by address")
+    out.uri = place
+
+
+@dsl.component(base_image=IMAGE)
+def write_folder(out: dsl.Output[dsl.Dataset]):
+    import os
+
+    os.mkdir(out.path)
+    for name in ("a", "b"):
+        with open(f"{out.path}/{name}", "w") as stream:
+            stream.write(name)
+    out.path = out.path + "/a"
+
+
+def test_the_path_and_metadata_reach_the_consumer(execute, parts, tmp_path):
+    @dsl.pipeline
+    def pipeline(place: str) -> str:
+        made = write_elsewhere(place=place)
+        parts.metadata(data=made.outputs["out"])
+        return parts.read(data=made.outputs["out"]).output
+
+    run = execute(pipeline, {"place": str(tmp_path / "data.txt")})
+    assert run.outputs == {"Output": "elsewhere"}
+    assert run.tasks["metadata"].outputs == {"Output": {"rows": 7}}
+
+
+def test_the_address_reaches_the_consumer(execute, parts, tmp_path):
+    @dsl.pipeline
+    def pipeline(place: str) -> str:
+        return parts.read(data=write_by_address(place=place).outputs["out"]).output
+
+    assert execute(pipeline, {"place": str(tmp_path / "data.txt")}).outputs == {"Output": "by address"}
+
+
+def test_a_file_inside_the_folder_it_was_given(execute, parts):
+    @dsl.pipeline
+    def pipeline() -> str:
+        return parts.read(data=write_folder().outputs["out"]).output
+
+    assert execute(pipeline).outputs == {"Output": "a"}
+
+
+def test_it_is_no_cache_hit_once_the_file_is_gone(execute, states):
+    @dsl.pipeline
+    def pipeline():
+        write_folder()
+
+    made = execute(pipeline).tasks["write-folder"].artifacts["out"][0]
+    assert states(execute(pipeline)) == {"write-folder": "cached"}
+    made.path.unlink()
+    assert states(execute(pipeline)) == {"write-folder": "succeeded"}

@@ -19,6 +19,8 @@ from typing import Any
 from local_runner import freshness
 
 PROGRESS_LOGGER = "tandem.progress"
+_KERAS_DEFAULTS = ("float32", "float32", "channels_last")
+"""Policy, float type and image format of a Keras that nobody has touched."""
 
 
 @contextmanager
@@ -145,15 +147,14 @@ def _random_numbers() -> Iterator[None]:
 @contextmanager
 def _keras() -> Iterator[None]:
     """Keras' global settings; a Keras that a task itself imports is left at its defaults."""
-    keras = sys.modules.get("keras")
-    config = getattr(keras, "config", None)
-    before = (config.dtype_policy(), config.floatx(), config.image_data_format()) if config else None
+    config = getattr(sys.modules.get("keras"), "config", None)
+    before = (config.dtype_policy(), config.floatx(), config.image_data_format()) if config else _KERAS_DEFAULTS
     try:
         yield
     finally:
         config = getattr(sys.modules.get("keras"), "config", None)
-        if config and config.dtype_policy() != (before[0] if before else config.dtype_policy().__class__("float32")):
-            config.set_dtype_policy(before[0] if before else "float32")
-        if config and before:
+        if config:
+            # In this order: a policy that was never set follows floatx.
             config.set_floatx(before[1])
             config.set_image_data_format(before[2])
+            config.set_dtype_policy(before[0])

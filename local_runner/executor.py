@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -16,6 +17,7 @@ from typing import Any
 
 from local_runner.capture import captured
 from local_runner.component_code import ComponentCode
+from local_runner.digests import is_remote
 from local_runner.errors import TaskError, TaskTimeoutError
 from local_runner.guard import guarded
 from local_runner.inputs import ArtifactLists, Parameters
@@ -200,6 +202,19 @@ def _artifacts(
     kind = (definition.get("artifactType") or {}).get("schemaTitle", "system.Artifact")
     listed = ((written.get("artifacts") or {}).get(name) or {}).get("artifacts")
     return tuple(
-        ArtifactRecord(item.get("name") or name, kind, item.get("uri", ""), item.get("metadata") or {})
+        ArtifactRecord(item.get("name") or name, kind, _address(item), item.get("metadata") or {})
         for item in listed or [{"uri": str(job.folder / name)}]
     )
+
+
+def _address(item: Mapping[str, Any]) -> str:
+    """Where an artifact is. What a task wrote at a path of its own choice is brought to the address it was given.
+
+    A cluster's launcher uploads it from there; the path (often in ``/tmp``) may hold something else by the next run.
+    """
+    uri, custom = str(item.get("uri", "")), item.get("custom_path")
+    if custom and Path(custom).exists() and not is_remote(uri) and not Path(uri).exists():
+        scratch = Path(f"{uri}.tmp")
+        shutil.copytree(custom, scratch) if Path(custom).is_dir() else shutil.copy2(custom, scratch)
+        scratch.rename(uri)
+    return uri

@@ -2,6 +2,7 @@
 
 # ruff: noqa: PTH102, PTH123  (components are plain on purpose)
 
+import pytest
 from kfp import dsl
 
 IMAGE = "python:3.11"
@@ -70,3 +71,26 @@ def test_it_is_no_cache_hit_once_the_file_is_gone(execute, states):
     assert states(execute(pipeline)) == {"write-folder": "cached"}
     made.path.unlink()
     assert states(execute(pipeline)) == {"write-folder": "succeeded"}
+
+
+@pytest.mark.skipif(not hasattr(dsl.Artifact, "set_path"), reason="this kfp has no Artifact.set_path")
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_what_set_path_names_is_kept_with_the_run(execute, parts, tmp_path, kind):
+    @dsl.component(base_image=IMAGE)
+    def write_at(place: str, out: dsl.Output[dsl.Dataset]):
+        import os
+
+        out.set_path(place)
+        if place.endswith("folder"):
+            os.mkdir(out.path)
+        with open(f"{out.path}/part" if place.endswith("folder") else out.path, "w") as stream:
+            stream.write("kept")
+
+    @dsl.pipeline
+    def pipeline(place: str):
+        write_at(place=place)
+
+    run = execute(pipeline, {"place": str(tmp_path / kind)})
+    made = run.tasks["write-at"].artifacts["out"][0].path
+    assert run.folder in made.parents
+    assert (made / "part" if kind == "folder" else made).read_text() == "kept"

@@ -7,6 +7,8 @@ import logging
 import sys
 from collections.abc import Callable
 
+from components.shared import backend
+from components.shared.device import Accelerator
 from components.shared.errors import InputError, TandemError
 
 logger = logging.getLogger(__name__)
@@ -95,3 +97,26 @@ def _fits(attempt: Callable[[int], None], size: int) -> bool:
     finally:
         release_memory()
     return True
+
+
+def peak_bytes(accelerator: Accelerator) -> int:
+    """Most memory of the GPU this process has held, in bytes; 0 on the CPU and where the backend does not tell.
+
+    On MPS it is what the driver holds now, caches included: torch keeps no peak there.
+    """
+    current = backend.current()
+    if accelerator not in ("cuda", "metal"):
+        return 0
+    if current == "torch":
+        import torch
+
+        return int(torch.mps.driver_allocated_memory() if accelerator == "metal" else torch.cuda.max_memory_allocated())
+    if current == "jax":
+        import jax
+
+        return int((jax.devices()[0].memory_stats() or {}).get("peak_bytes_in_use", 0))
+    if accelerator == "metal":  # tensorflow-metal does not tell
+        return 0
+    import tensorflow as tf
+
+    return int(tf.config.experimental.get_memory_info("GPU:0")["peak"])

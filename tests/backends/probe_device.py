@@ -9,6 +9,8 @@ import numpy as np
 
 from components.shared import device, memory
 from components.shared.backend import BACKENDS, current
+from components.shared.compilation import compile_mode
+from components.shared.errors import InputError
 from components.shared.parity import parity, sound_dropout
 
 
@@ -17,6 +19,18 @@ def allocate(windows: int) -> None:
     import keras
 
     keras.ops.ones((windows, 2**34 if windows > 2 else 1), dtype="float32")
+
+
+def tuned() -> list[bool] | str:
+    """Whether kernels are tuned before, in and after a block that asks for it, or why the block is refused."""
+    try:
+        with compile_mode("max-autotune", "cpu"):
+            import torch._inductor.config as settings
+
+            inside = bool(settings.max_autotune)
+    except InputError as refusal:
+        return str(refusal)
+    return [inside, bool(settings.max_autotune)]
 
 
 def main() -> None:
@@ -35,7 +49,7 @@ def main() -> None:
     told = {
         "backend": found.backend, "accelerator": found.accelerator, "reason": found.reason, "others": others,
         "losses": losses, "parity": parity(model, windows, "cpu", found.accelerator).agrees,
-        "dropout": sound_dropout(found.accelerator).reason, "batch": memory.find_batch_size(allocate, 8, 64),
+        "tuned": tuned(), "dropout": sound_dropout(found.accelerator).reason, "batch": memory.find_batch_size(allocate, 8, 64),
     }  # fmt: skip
     print(json.dumps(told))  # noqa: T201
 

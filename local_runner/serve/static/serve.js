@@ -2,7 +2,8 @@
 // Keeps an open page up to date: parts of it are asked for again, and a log grows at its end.
 // Everything that is put into the page as markup was escaped by the server; log text is put in as text.
 
-const MOST_LOG = 1500000; // characters of a log that are held; the server keeps the rest
+const MOST_LOG = 400000; // characters of a log that are held; the server keeps the rest
+const MOST_BEHIND = 300000; // bytes that a followed log may be ahead of the page before the page jumps to its end
 const banner = document.getElementById("connection");
 let pressed = false; // between pressing and releasing the mouse nothing is exchanged, or the click would miss
 document.addEventListener("pointerdown", () => { pressed = true; });
@@ -70,6 +71,11 @@ function limitChoice() {
 document.addEventListener("change", limitChoice);
 limitChoice();
 
+function inWords(bytes) {
+  if (bytes < 1e3) return `${bytes} B`;
+  return bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
 const log = document.getElementById("logtext");
 if (log) {
   const follow = document.getElementById("follow");
@@ -81,18 +87,27 @@ if (log) {
 
   const toEnd = () => { if (follow.checked) log.scrollTop = log.scrollHeight; };
 
-  const clear = (piece) => {
+  // A block of its own: the browser need not lay out again what is above it.
+  const block = (text) => {
+    const lines = document.createElement("div");
+    lines.textContent = text;
+    return lines;
+  };
+
+  const clear = (from) => {
     log.replaceChildren();
-    [first, next, held] = [piece.first, piece.first, 0];
-    log.dataset.attempt = piece.attempt;
+    [first, next, held] = [from, from, 0];
+    earlier.hidden = first <= 0;
   };
 
   const add = (piece) => {
+    if (!follow.checked && held > MOST_LOG) return; // somebody reads: nothing is taken away from above
+    next = piece.next;
     if (!piece.text) return;
-    log.append(document.createTextNode(piece.text));
+    log.append(block(piece.text));
     held += piece.text.length;
     while (held > MOST_LOG && log.childNodes.length > 1) {
-      held -= log.firstChild.length;
+      held -= log.firstChild.textContent.length;
       log.firstChild.remove();
       first = -1; // what is held no longer joins what is before it
     }
@@ -101,16 +116,26 @@ if (log) {
     toEnd();
   };
 
+  const show = async (piece) => {
+    size.textContent = inWords(piece.size);
+    if (piece.attempt !== log.dataset.attempt) { // another attempt has a log of its own
+      log.dataset.attempt = piece.attempt;
+      clear(0);
+    } else if (follow.checked && piece.size - piece.next > MOST_BEHIND) { // only its end is worth following
+      const end = await ask(`${log.dataset.log}&before=${piece.size}`);
+      if (end) { clear(end.first); add(end); }
+    } else {
+      if (piece.first !== next) clear(piece.first);
+      add(piece);
+    }
+  };
+
   const grow = async () => {
     const piece = document.hidden ? null : await ask(`${log.dataset.log}&after=${next}`);
-    if (piece) {
-      if (piece.attempt !== log.dataset.attempt || (piece.first !== next && piece.size)) clear(piece);
-      else { add(piece); next = piece.next; }
-      size.textContent = piece.size < 1000 ? `${piece.size} B` : piece.size < 1e6 ? `${(piece.size / 1e3).toFixed(1)} kB` : `${(piece.size / 1e6).toFixed(1)} MB`;
-      if (piece.ended) return;
-    }
+    if (piece) await show(piece);
+    if (piece && piece.ended && next >= piece.size) return;
     // A log that has grown by more than one piece is caught up with, but never so fast that the page stands still.
-    setTimeout(grow, piece && piece.next < piece.size && piece.text ? 50 : 1000);
+    setTimeout(grow, piece && piece.next === next && next < piece.size ? 100 : 1000);
   };
 
   earlier.addEventListener("click", async () => {
@@ -118,12 +143,13 @@ if (log) {
     if (!piece) return;
     const height = log.scrollHeight;
     follow.checked = false;
-    log.prepend(document.createTextNode(piece.text));
+    log.prepend(block(piece.text));
     held += piece.text.length;
     first = piece.first;
     log.scrollTop += log.scrollHeight - height;
     earlier.hidden = first <= 0 || held > MOST_LOG;
   });
+  follow.addEventListener("change", toEnd);
   log.addEventListener("wheel", (event) => { if (event.deltaY < 0) follow.checked = false; }, { passive: true });
   toEnd();
   grow();

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import webbrowser
 from pathlib import Path
 
 import click
@@ -28,6 +27,8 @@ def serve_command(root: Path, port: int, show: bool) -> None:
         address = f"http://{HOST}:{listener.getsockname()[1]}/"
         click.echo(f"runs in {root}: {address} (this machine only; Ctrl-C ends it)")
         if show:
+            import webbrowser
+
             webbrowser.open(address)  # it may already connect: the socket listens
         server.serve(application, listener)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from local_runner.serve import links, shown
 HERE = Path(__file__).parent
 SOON, LATER = 1.0, 5.0
 """Seconds until a page asks again: while something runs, and while nothing does."""
+_SHARE = 20
+"""A page asks again after at least so many times what an answer costs."""
 
 _SIGNS = {
     State.PENDING: "○", State.RUNNING: "▶", State.SUCCEEDED: "✓", State.CACHED: "≡", State.SKIPPED: "–",
@@ -50,8 +53,11 @@ def page(request: Request, template: str, status: int = 200, **view: Any) -> HTM
     return HTMLResponse(text, status_code=status)
 
 
-def parts(names: Iterable[str], view: Mapping[str, Any]) -> JSONResponse:
-    """The parts of a page that change, each by its template ``part_<name>.html``."""
-    environment = _environment()
+def parts(names: Iterable[str], look: Callable[[], Mapping[str, Any]]) -> JSONResponse:
+    """The parts of a page that change, each by its template ``part_<name>.html``, from what ``look`` gives."""
+    began = time.thread_time()
+    view, environment = look(), _environment()
     texts = {name: environment.get_template(f"part_{name}.html").render(**view) for name in names}
-    return JSONResponse({"parts": texts, "again": view["again"]})
+    # A run of thousands of tasks is asked for less often: to be watched must not slow it down.
+    longest = _SHARE * (time.thread_time() - began)
+    return JSONResponse({"parts": texts, "again": view["again"] and max(view["again"], longest)})

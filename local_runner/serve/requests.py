@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from typing import Annotated
 
@@ -44,10 +45,11 @@ NamedRun = Annotated[RunRecord, Depends(_run)]
 
 
 def _task(store: OpenStore, run: NamedRun, path: Name) -> TaskRecord:
-    found = next((task for task in store.tasks(run.id) if task.path == path), None)
+    found = store.task(run.id, path)
     if found is None:
         raise HTTPException(404, f"run {run.id} has no task {path!r} (or it has not started)")
-    return found
+    interrupted = found.state == State.RUNNING and run.state != State.RUNNING
+    return dataclasses.replace(found, state=State.INTERRUPTED) if interrupted else found
 
 
 NamedTask = Annotated[TaskRecord, Depends(_task)]

@@ -41,7 +41,7 @@ def list_page(
 @router.get("/live")
 def live(store: OpenStore, state: WantedState, pipeline: Name = "", page: Page = 0) -> JSONResponse:
     """The list as it is now."""
-    return pages.parts(["runs"], _view(store, pipeline, state, page))
+    return pages.parts(["runs"], lambda: _view(store, pipeline, state, page))
 
 
 def _view(store: OpenStore, pipeline: str, state: State | None, page: int) -> dict[str, Any]:

@@ -64,7 +64,7 @@ def run_page(
 @router.get("/runs/{run}/live")
 def live(store: OpenStore, run: NamedRun, state: WantedState, under: Name = "", page: Page = 0) -> JSONResponse:
     """The parts of the page that change."""
-    return pages.parts(PARTS, _view(store, run, state, under, page))
+    return pages.parts(PARTS, lambda: _view(store, run, state, under, page))
 
 
 @router.get("/runs/{run}/pipeline")

@@ -32,7 +32,7 @@ def task_page(request: Request, store: OpenStore, run: NamedRun, task: NamedTask
 @router.get("/runs/{run}/task/live")
 def live(store: OpenStore, run: NamedRun, task: NamedTask) -> JSONResponse:
     """The parts of the page that change."""
-    return pages.parts(PARTS, _view(store, run, task))
+    return pages.parts(PARTS, lambda: _view(store, run, task))
 
 
 @router.get("/runs/{run}/log")

@@ -204,7 +204,7 @@ def detect(requested: str = "auto", probe: Probe | None = None) -> Device:
     found = _best(probe)
     if requested not in ("auto", found.accelerator):
         reason = f"{requested} was asked for, but this machine offers {found.accelerator} ({found.reason})"
-        _say(f"device: {reason}; running on the CPU")
+        say(f"device: {reason}; running on the CPU")
         return _cpu(probe, reason)
     return found
 
@@ -216,7 +216,7 @@ def _best(probe: Probe) -> Device:
     if chosen == "tensorflow":
         mismatch = backends.metal_mismatch(probe.installed("tensorflow"), probe.installed("tensorflow-metal"))
     if mismatch:  # the plugin fails while TensorFlow is imported, so its GPUs cannot even be asked for
-        _say(f"device: {mismatch}; running on the CPU")
+        say(f"device: {mismatch}; running on the CPU")
         return _cpu(probe, mismatch)
     if cores := probe.tpus():
         return Device("tpu", "TPU", cores, f"{cores} TPU cores are attached", backend=chosen)
@@ -226,7 +226,7 @@ def _best(probe: Probe) -> Device:
     reason = f"{_SPELLED[chosen]} lists no GPU"
     if mac and Chip.parse(probe.processor()):
         reason = translated(probe) or reason + _MAC_ADVICE[chosen]
-        _say(f"device: {reason}; running on the CPU")
+        say(f"device: {reason}; running on the CPU")
     return _cpu(probe, reason)
 
 
@@ -271,7 +271,7 @@ def _cuda(probe: Probe, gpus: list[str], reason: str) -> Device:
 
 
 @cache
-def _say(message: str) -> None:
+def say(message: str) -> None:
     """Warn, once for each message in this process."""
     logger.warning(message)
 
@@ -298,14 +298,25 @@ def _prepare_environment(memory_fraction: float = 1.0) -> None:
     """Set what the user has not set; a setting of the shell always wins."""
     late = "torch" in sys.modules and "PYTORCH_ENABLE_MPS_FALLBACK" not in os.environ
     if late and platform.system() == "Darwin":
-        _say(
+        say(
             "device: torch was imported before PYTORCH_ENABLE_MPS_FALLBACK was set, so an operation that MPS lacks "
             "will fail; type: export PYTORCH_ENABLE_MPS_FALLBACK=1"
         )
-    if "PYTORCH_MPS_HIGH_WATERMARK_RATIO" in os.environ:  # the soft limit must follow the user's hard one
-        memory_fraction = float(os.environ["PYTORCH_MPS_HIGH_WATERMARK_RATIO"])
-    for name, value in environment(memory_fraction).items():
+    variables = environment(memory_fraction)
+    if (chosen := os.environ.get("PYTORCH_MPS_HIGH_WATERMARK_RATIO")) is not None:
+        variables["PYTORCH_MPS_LOW_WATERMARK_RATIO"] = f"{0.8 * _ratio(chosen):.2f}"  # follows the user's hard limit
+    for name, value in variables.items():
         os.environ.setdefault(name, value)
+
+
+def _ratio(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise InputError(
+            f"PYTORCH_MPS_HIGH_WATERMARK_RATIO: expected a number, got {text!r}; "
+            "type: unset PYTORCH_MPS_HIGH_WATERMARK_RATIO"
+        ) from None
 
 
 def apply(device: Device, *, memory_fraction: float = 1.0) -> None:

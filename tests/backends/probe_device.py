@@ -49,7 +49,8 @@ def main() -> None:
     told = {
         "backend": found.backend, "accelerator": found.accelerator, "reason": found.reason, "others": others,
         "losses": losses, "parity": parity(model, windows, "cpu", found.accelerator).agrees,
-        "tuned": tuned(), "dropout": sound_dropout(found.accelerator).reason, "batch": memory.find_batch_size(allocate, 8, 64),
+        "tuned": tuned(), "dropout": sound_dropout(found.accelerator).reason,
+        "batch": memory.find_batch_size(allocate, 8, 64),
     }  # fmt: skip
     print(json.dumps(told))  # noqa: T201
 

@@ -96,6 +96,6 @@ def machine() -> Callable[..., Machine]:
 @pytest.fixture(autouse=True)
 def _nothing_said_yet() -> Iterator[None]:
     """Warnings are given once a process; each test is a process of its own in this respect."""
-    device._say.cache_clear()
+    device.say.cache_clear()
     yield
-    device._say.cache_clear()
+    device.say.cache_clear()

@@ -129,13 +129,29 @@ def test_the_soft_limit_of_mps_lies_below_the_hard_one(fraction: float) -> None:
     assert 0 < low < high == fraction
 
 
-def test_a_setting_of_the_shell_wins(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTORCH_MPS_HIGH_WATERMARK_RATIO", "0.3")
-    monkeypatch.setenv("PYTORCH_MPS_LOW_WATERMARK_RATIO", "0.2")
+@pytest.fixture
+def clean_shell(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """A shell without any setting of ours; what a test sets is taken back."""
     for name in device.environment():
-        monkeypatch.setenv(name, os.environ.get(name, "kept"))
+        monkeypatch.setenv(name, "")  # so that it is restored afterwards
+        monkeypatch.delenv(name)
+    return monkeypatch
+
+
+def test_settings_of_the_shell_win_and_the_soft_limit_follows(clean_shell: pytest.MonkeyPatch) -> None:
+    clean_shell.setenv("PYTORCH_MPS_HIGH_WATERMARK_RATIO", "0.5")
+    clean_shell.setenv("PYTORCH_ENABLE_MPS_FALLBACK", "0")
     device._prepare_environment(0.9)
-    assert os.environ["PYTORCH_MPS_HIGH_WATERMARK_RATIO"] == "0.3"
+    assert os.environ["PYTORCH_MPS_HIGH_WATERMARK_RATIO"] == "0.5"
+    assert os.environ["PYTORCH_MPS_LOW_WATERMARK_RATIO"] == "0.40"
+    assert os.environ["PYTORCH_ENABLE_MPS_FALLBACK"] == "0"
+    assert os.environ["XLA_PYTHON_CLIENT_MEM_FRACTION"] == "0.90"
+
+
+def test_a_watermark_that_is_no_number_is_refused_by_name(clean_shell: pytest.MonkeyPatch) -> None:
+    clean_shell.setenv("PYTORCH_MPS_HIGH_WATERMARK_RATIO", "most")
+    with pytest.raises(InputError, match="PYTORCH_MPS_HIGH_WATERMARK_RATIO: expected a number, got 'most'"):
+        device._prepare_environment()
 
 
 def test_this_machine_is_seen_from_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:

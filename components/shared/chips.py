@@ -66,25 +66,30 @@ def table() -> dict[str, Any]:
 def advice(device: Device) -> Advice:
     """Look up what to start with on ``device``; the sources of each row come as whole sentences.
 
-    A Mac whose network runs on its CPU gets the advice for a CPU: tiers differ in their GPUs.
+    A Mac whose network runs on its CPU gets the advice for a CPU: the rows of the chips are about their GPUs.
     """
-    rows = table()
-    chip = device.chip if device.accelerator == "metal" else None
-    if chip:
-        row = rows["apple"][chip.tier]
-        generations: dict[str, list[str]] = rows["apple_precision"]
-        precision = generations.get(chip.family) or list(generations.values())[-1]
-        sources = [*row["sources"], "bfloat16"]
-    else:
-        row = rows["other"][device.accelerator]
-        precision, sources = row["precision"], row["sources"]
+    data = table()
+    row_name, precision, sources = _row(device)
+    row = data["rows"][row_name]
     low, high = row["batch_size"]
+    ceiling = row["share"] * device.memory_bytes
     return Advice(
         batch_size_low=low,
         batch_size_high=high,
         d_model=row["d_model"],
         lookback=row["lookback"],
-        precision_candidates=tuple(precision),
-        memory_ceiling_bytes=int(row["memory"] * device.memory_bytes),
-        sources=tuple(rows["sources"][name] for name in sources),
+        precision_candidates=tuple(data["precision"][precision]),
+        memory_ceiling_bytes=int(min(ceiling, row.get("most_gib", float("inf")) * 2**30)),
+        sources=tuple(data["sources"][name] for name in [*row["sources"], *sources]),
     )
+
+
+def _row(device: Device) -> tuple[str, str, list[str]]:
+    """Names of the row and of the precisions of a device, and the sources of the latter."""
+    if device.accelerator != "metal":
+        return device.accelerator, device.accelerator, []
+    if device.chip is None:  # a GPU of an Intel Mac, or a name to come: the most careful row
+        return "small", "metal", []
+    generations: dict[str, dict[str, str]] = table()["apple"]
+    tiers = generations.get(device.chip.family) or list(generations.values())[-1]
+    return tiers[device.chip.tier], "M1" if device.chip.family == "M1" else "newer", ["bfloat16"]

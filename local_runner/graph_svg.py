@@ -11,13 +11,13 @@ from local_runner.plan import Pipeline
 from local_runner.records import State, TaskRecord
 
 COLOURS = {
-    State.PENDING: ("#f5f7f9", "#98a4b0"),
+    State.PENDING: ("#f5f7f9", "#5f6b77"),
     State.RUNNING: ("#e3efff", "#1f6feb"),
     State.SUCCEEDED: ("#e6f6ea", "#1a7f37"),
     State.CACHED: ("#e2f4f5", "#0e7c86"),
-    State.SKIPPED: ("#f0f2f4", "#768390"),
+    State.SKIPPED: ("#f0f2f4", "#5f6b77"),
     State.FAILED: ("#fdeaea", "#c62828"),
-    State.INTERRUPTED: ("#fff3dc", "#b26a00"),
+    State.INTERRUPTED: ("#fff3dc", "#8a5200"),
 }
 """Fill and line by state; the state is also written, colour alone tells nothing."""
 
@@ -90,9 +90,10 @@ def _box(box: Box, records: Sequence[TaskRecord]) -> str:
 
 def _said(state: State, records: Sequence[TaskRecord]) -> str:
     if not records:
-        return "not run"
+        return "not started"
     seconds = sum(task.seconds or 0.0 for task in records)
-    several = f"{len(records)} × " if len(records) > 1 else ""
+    alike = sum(task.state == state for task in records)
+    several = "" if len(records) == 1 else f"{alike} × " if alike == len(records) else f"{alike} of {len(records)} "
     took = f", {in_words(seconds)}" if state in (State.SUCCEEDED, State.FAILED) else ""
     return f"{several}{state.value}{took}"
 

@@ -84,7 +84,7 @@ def _view(store: OpenStore, run: RunRecord, state: State | None, under: str, pag
         "seconds": time.time() - run.created if run.state == State.RUNNING else run.seconds,
         "counts": [(each, count) for each in State if (count := sum(task.state == each for task in leaves))],
         "graph": _graph(run, tasks),
-        "failed": [task for task in tasks if task.state == State.FAILED and (task.traceback or task.error)][:20],
+        "failed": [task for task in tasks if task.state == State.FAILED and _is_cause(task)][:20],
         "rows": [_row(run, task) for task in shown],
         "all_tasks": len(tasks), "wanted_tasks": len(wanted), "first": page * ROWS, "state": state, "under": under,
         "earlier": links.run(run.id, **ahead, page=page - 1) if page else "",
@@ -93,6 +93,11 @@ def _view(store: OpenStore, run: RunRecord, state: State | None, under: str, pag
         "artifacts": list(metrics.outputs(tasks))[:ROWS],
         "again": _again(run),
     }  # fmt: skip
+
+
+def _is_cause(task: TaskRecord) -> bool:
+    """Whether a failed task failed by itself; a group mostly fails because a task in it did."""
+    return bool(task.traceback or (task.error and task.kind not in metrics.GROUPS))
 
 
 def _again(run: RunRecord) -> float:

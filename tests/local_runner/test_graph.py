@@ -9,6 +9,7 @@ from local_runner import plan
 from local_runner.graph import Arrow, Box, layout
 from local_runner.graph_svg import graph_svg
 from local_runner.plan import Pipeline
+from local_runner.records import State, TaskKind, TaskRecord
 
 
 def pipeline(edges: dict[str, list[str]], nested: dict[str, list[str]] | None = None) -> Pipeline:
@@ -26,7 +27,7 @@ def pipeline(edges: dict[str, list[str]], nested: dict[str, list[str]] | None = 
         "root": {"dag": {"tasks": tasks(edges)}},
         "components": {
             "comp": {"executorLabel": "exec"},
-            "comp-group": {"dag": {"tasks": tasks(nested or {"in": []})}},
+            "comp-group": group,
         },
         "deploymentSpec": {"executors": {"exec": {"container": {"command": ["--function_to_execute"]}}}},
     }
@@ -95,3 +96,11 @@ def test_boxes_lead_where_they_are_told_to_and_addresses_are_escaped() -> None:
     drawn = graph_svg(pipeline({"a": [], "b": []}), [], lambda path, _: '/?x="<&' if path == "a" else "")
     assert '<a href="/?x=&quot;&lt;&amp;">' in drawn
     assert drawn.count("<a ") == 1
+
+
+def test_iterations_that_ended_differently_are_counted() -> None:
+    states = [State.SUCCEEDED, State.FAILED, State.SUCCEEDED]
+    tasks = [TaskRecord("run", f"group/{i}/in", "in", TaskKind.PYTHON, state) for i, state in enumerate(states)]
+    drawn = graph_svg(pipeline({"group": [], "after": ["group"]}), tasks)
+    assert "1 of 3 failed" in drawn
+    assert "not started" in drawn

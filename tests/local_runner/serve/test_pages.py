@@ -274,7 +274,7 @@ def test_a_damaged_artifact_is_a_message(site: Site, scribe: Scribe, content: by
 def test_the_style_sheet_and_the_graph_agree_on_colours() -> None:
     style = (pages.HERE / "static" / "serve.css").read_text()
     lines = dict(re.findall(r"--(\w+): (#[0-9a-f]{6});", style))
-    for state in (State.RUNNING, State.SUCCEEDED, State.CACHED, State.FAILED):
+    for state in State:
         assert lines[state.value] == COLOURS[state][1]
 
 

@@ -187,7 +187,9 @@ def resume(
 
 
 def _preflight(planned: Pipeline, options: Options) -> component_files.ComponentFiles:
-    files = component_files.find(Path(options.components) if options.components else None)
+    explicit = Path(options.components) if options.components else None
+    needed = explicit is not None or preflight.needs_files(planned)
+    files = component_files.find(explicit) if needed else component_files.ComponentFiles()
     preflight.check(planned, files, allow_host=options.allow_host_commands, stubs=options.stubs)
     return files
 
@@ -247,7 +249,7 @@ class _Engine:
         created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.record.created))
         names = Names(self.pipeline.name, self.record.id, created, str(self.record.folder))
         scratch = self.record.folder / "source"
-        if "{{$.workspace_path}}" in self.record.spec.read_text(encoding="utf-8"):
+        if "{{$.workspace_path}}" in self.pipeline.text:
             # What the volume of a pipeline's workspace is on a cluster: there before the first task, one a run.
             (self.record.folder / "workspace").mkdir(exist_ok=True)
         code = ComponentCode(self.files, tuple(self.hints), scratch)

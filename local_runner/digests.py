@@ -11,7 +11,7 @@ from typing import Any
 
 from local_runner.records import ArtifactRecord
 
-_BLOCK = 1 << 20
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))  # json.dumps would make one a call
 _LISTED_FILES = 1000
 
 
@@ -22,7 +22,7 @@ def of_text(text: str) -> str:
 
 def of_json(value: Any) -> str:
     """SHA-256 of plain values, whatever the order of keys."""
-    return of_text(json.dumps(value, sort_keys=True, separators=(",", ":")))
+    return of_text(_ENCODER.encode(value))
 
 
 def of_file(path: Path) -> str:

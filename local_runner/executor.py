@@ -82,6 +82,8 @@ def failure(error: BaseException) -> Result:
 
 
 def _environment(job: Job) -> dict[str, str]:
+    if not job.environment:
+        return {}
     placeholders = Placeholders(job.names, job.name, job.path, executor_input(job))
     return {name: placeholders.fill(value) for name, value in job.environment.items()}
 

@@ -26,12 +26,12 @@ def forget_changed() -> None:
 @contextmanager
 def noted() -> Iterator[None]:
     """Remember which local modules are imported in the block."""
-    before = set(sys.modules)
+    before = sys.modules.copy()  # copying a dict costs a tenth of making a set of it
     try:
         yield
     finally:
         if len(sys.modules) != len(before):
-            for name in set(sys.modules) - before:
+            for name in sys.modules.keys() - before.keys():
                 file = getattr(sys.modules[name], "__file__", None)
                 if isinstance(file, str) and not file.startswith((*_INSTALLED, _RUNNER)):
                     _imported[name] = (file, _time(file))

@@ -104,23 +104,36 @@ class _ProgressHandler(logging.Handler):
 def _logging(on_progress: Callable[[Mapping[str, Any]], None]) -> Iterator[None]:
     root, progress = logging.root, logging.getLogger(PROGRESS_LOGGER)
     before = _logger_states()
-    disabled, propagate = root.manager.disable, progress.propagate
+    disabled, propagate, known = root.manager.disable, progress.propagate, root.level == logging.WARNING
     root.handlers, root.level = [], logging.WARNING
     progress.handlers, progress.level, progress.propagate = [_ProgressHandler(on_progress)], logging.INFO, False
-    _forget_level_caches()
+    progress._cache.clear()  # type: ignore[attr-defined]  # see below; all loggers only when they must
+    if not known:
+        _forget_level_caches()
     try:
         yield
     finally:
-        for logger, (level, handlers, off) in before.items():
-            logger.level, logger.disabled = level, off
-            logger.handlers = handlers
-        root.manager.disable, progress.propagate = disabled, propagate
-        _forget_level_caches()
+        changed = [state for state in before if _differs(*state)]
+        for logger, level, handlers, off in changed:
+            logger.level, logger.disabled, logger.handlers = level, off, list(handlers)
+        levels = [logger for logger, *_ in changed if logger not in (root, progress)]
+        if levels or not known or root.manager.disable != disabled:
+            root.manager.disable = disabled
+            _forget_level_caches()
+        progress.propagate = propagate
+        progress._cache.clear()  # type: ignore[attr-defined]
 
 
-def _logger_states() -> dict[logging.Logger, tuple[int, list[logging.Handler], bool]]:
+_LoggerState = tuple[logging.Logger, int, tuple[logging.Handler, ...], bool]
+
+
+def _logger_states() -> list[_LoggerState]:
     named = [logger for logger in logging.root.manager.loggerDict.values() if isinstance(logger, logging.Logger)]
-    return {logger: (logger.level, logger.handlers[:], logger.disabled) for logger in (logging.root, *named)}
+    return [(logger, logger.level, tuple(logger.handlers), logger.disabled) for logger in (logging.root, *named)]
+
+
+def _differs(logger: logging.Logger, level: int, handlers: tuple[logging.Handler, ...], off: bool) -> bool:
+    return logger.level != level or logger.disabled != off or tuple(logger.handlers) != handlers
 
 
 def _forget_level_caches() -> None:

@@ -27,13 +27,13 @@ def measured() -> Iterator[Peak]:
     Linux can begin its high-water mark anew. Elsewhere there is one mark for the life of the process, so that only a
     block that raised it has a figure.
     """
-    peak, before = Peak(), _mark()
-    renewed = _renew()
+    peak = Peak()
+    before = 0 if _renew() else _mark()
     try:
         yield peak
     finally:
         after = _mark()
-        if renewed or after > before:
+        if after > before:
             peak.value = after
 
 
@@ -53,9 +53,18 @@ def _mark() -> int:
     """Bytes at the high-water mark of this process."""
     if sys.platform == "linux":
         # Not getrusage: that of a new process begins with the memory of the one that started it.
-        with contextlib.suppress(OSError, ValueError), open(_STATUS, "rb") as stream:  # noqa: PTH123  (once a task)
-            text = stream.read()
+        with contextlib.suppress(OSError, ValueError):
+            text = _read(_STATUS)
             start = text.index(b"VmHWM:") + len(b"VmHWM:")
             return int(text[start : text.index(b"kB", start)]) * 1024
     found = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return found if sys.platform == "darwin" else found * 1024
+
+
+def _read(path: str) -> bytes:
+    """A small file of the kernel's in one go, without the buffers of a stream."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, 1 << 14)
+    finally:
+        os.close(descriptor)

@@ -152,9 +152,10 @@ def parse(text: str, *, name: str = "the compiled pipeline") -> Pipeline:
     """
     import yaml
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    from local_runner import yaml_text
+
     try:
-        spec, *further = list(yaml.load_all(text, Loader=loader)) or [None]  # a safe loader either way
+        spec, *further = yaml_text.documents(text) or [None]
     except yaml.YAMLError as error:
         raise PlanError(f"{name} is not valid YAML: {error}") from error
     if not isinstance(spec, dict) or "root" not in spec or "pipelineInfo" not in spec:

@@ -94,6 +94,15 @@ def _newer_names(source: str) -> list[str]:
     return [f"dsl.{name}" for name in used if not hasattr(dsl, name)]
 
 
+def needs_files(pipeline: Pipeline) -> bool:
+    """Whether a task's code is not in the compiled file, so that the list of component files is needed."""
+    kinds = ((pipeline.kind(task), task) for _, task in pipeline.walk() if not pipeline.scope(task))
+    return any(
+        kind == TaskKind.PYTHON and embedded_source(pipeline.executor(task.component)["container"]) is None
+        for kind, task in kinds
+    )
+
+
 def packages_to_install(spec: Mapping[str, Any]) -> list[str]:
     """What a lightweight component installs before it runs, without KFP itself."""
     wanted: dict[str, None] = {}
@@ -116,8 +125,14 @@ def _requirements(text: str) -> list[str]:
     return found
 
 
+_seen_installed: set[str] = set()
+"""Requirements that were met once. What is missing is looked for again: it may be installed between two runs."""
+
+
 def _installed(requirement: str) -> bool:
     """Whether some version is installed; addresses and files are left for the task itself to miss."""
+    if requirement in _seen_installed:
+        return True
     import importlib.metadata
 
     name = re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*", requirement)
@@ -127,4 +142,5 @@ def _installed(requirement: str) -> bool:
         importlib.metadata.version(name[0])
     except importlib.metadata.PackageNotFoundError:
         return False
+    _seen_installed.add(requirement)
     return True

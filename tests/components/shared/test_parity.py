@@ -53,8 +53,9 @@ def test_the_network_is_left_as_it_was(network: object, windows: np.ndarray) -> 
     assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
 
 
-def test_dropout_of_this_cpu_is_sound() -> None:
-    found = sound_dropout("cpu")
+@pytest.mark.parametrize("seed", [None, 7], ids=["unseeded", "seeded"])
+def test_dropout_of_this_cpu_is_sound(seed: int | None) -> None:
+    found = sound_dropout("cpu", seed=seed)
     assert found.agrees, found.reason
 
 

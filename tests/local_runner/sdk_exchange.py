@@ -22,11 +22,6 @@ def add(a: int, b: int) -> int:
 
 
 @dsl.component(base_image=IMAGE)
-def total(values: List[int]) -> int:
-    return sum(values)
-
-
-@dsl.component(base_image=IMAGE)
 def write(text: str, out: dsl.Output[dsl.Dataset]):
     with open(out.path, "w") as stream:
         stream.write(text)
@@ -37,6 +32,11 @@ def write(text: str, out: dsl.Output[dsl.Dataset]):
 def read(data: dsl.Input[dsl.Dataset]) -> str:
     with open(data.path) as stream:
         return f"{stream.read()}:{data.metadata['length']}"
+
+
+@dsl.component(base_image=IMAGE)
+def total(values: List[int]) -> int:
+    return sum(values)
 
 
 @dsl.component(base_image=IMAGE)

@@ -53,7 +53,7 @@ def run(
     prepared, model = Prepared.open(prepared_path), TrainedModel.open(model_path)
     starts, background = choose(config, prepared, seed)
     found = attributions.refined(
-        gradients.of_model(model.keras),
+        gradients.of_model(model.point_model),
         prepared.windows(starts),
         prepared.windows(background),
         nodes=config.nodes,

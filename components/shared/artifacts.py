@@ -22,8 +22,8 @@ from components.shared.preprocessing import Preprocessing
 from components.shared.schema import Schema
 
 if TYPE_CHECKING:
-    import keras
     import pyarrow as pa
+    from keras import Model
     from numpy.typing import NDArray
 
 MANIFEST_VERSION = 1
@@ -146,7 +146,8 @@ class Prepared:
 
     def _array(self, name: str) -> NDArray[Any]:
         try:
-            return np.load(self.path / f"{name}.npy", mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
+            # Copy-on-write: a device may share these pages only if they can be written; the file itself never is.
+            return np.load(self.path / f"{name}.npy", mmap_mode="c", allow_pickle=False)  # type: ignore[no-any-return]
         except (OSError, ValueError) as error:
             raise ArtifactError(f"{self.path / name}.npy cannot be read: {error}") from error
 
@@ -195,24 +196,53 @@ class TrainedModel:
             raise ArtifactError(f"{folder} holds no model.keras: is it a model artifact?")
         return cls(folder, Preprocessing.read(folder / "preprocessing.json"))
 
+    @cached_property
+    def signature(self) -> dict[str, Any]:
+        """What the model takes and gives: ``kind``, ``inputs``, ``outputs``, and which output is the point forecast."""
+        found: dict[str, Any] = read_json(self.path / "signature.json")
+        return found
+
     @property
     def name(self) -> str:
         """Kind of the model, for example ``lstm``."""
-        return str(read_json(self.path / "signature.json")["kind"])
+        return str(self.signature["kind"])
 
     @cached_property
-    def keras(self) -> keras.Model:
+    def keras(self) -> Model:
         """The Keras model, loaded with ``safe_mode`` on and without its optimizer."""
         import keras
+
+        from components.shared import layers  # noqa: F401  importing registers what the file may hold
 
         loaded = keras.saving.load_model(self.path / "model.keras", compile=False, safe_mode=True)
         return loaded
 
-    def predict(self, windows: NDArray[np.float32], batch_size: int = 1024) -> NDArray[np.float32]:
-        """Scaled labels of windows: (n, lookback, features) to (n,)."""
+    @property
+    def point(self) -> int:
+        """Which of the numbers that describe a forecast is its point: a median, or a mean."""
+        return int(self.signature.get("distribution", {}).get("point", 0))
+
+    @cached_property
+    def point_model(self) -> Model:
+        """The Keras model with one output, the point forecast: windows to (n, 1)."""
+        import keras
+
+        if self.keras.output_shape[-1] == 1:
+            return self.keras
+        from components.shared import layers
+
+        picked = layers.Pick(self.point, name="point")(self.keras.outputs[0])
+        return keras.Model(self.keras.inputs, picked, name=self.name)
+
+    def describe(self, windows: NDArray[np.float32], batch_size: int = 1024) -> NDArray[np.float32]:
+        """All numbers of the scaled labels' distributions: (n, lookback, features) to (n, parameters)."""
         batches = (windows[i : i + batch_size] for i in range(0, len(windows), batch_size))
         parts = [np.asarray(self.keras(batch, training=False)) for batch in batches]
-        return np.concatenate(parts).reshape(len(windows)) if parts else np.empty(0, dtype=np.float32)
+        return np.concatenate(parts).reshape(len(windows), -1) if parts else np.empty((0, 1), dtype=np.float32)
+
+    def predict(self, windows: NDArray[np.float32], batch_size: int = 1024) -> NDArray[np.float32]:
+        """Point forecasts as scaled labels: (n, lookback, features) to (n,)."""
+        return self.describe(windows, batch_size)[:, self.point] if len(windows) else np.empty(0, dtype=np.float32)
 
     def forecast(self, prepared: Prepared, starts: NDArray[np.int64]) -> NDArray[np.float64]:
         """Target at ``origin + horizon`` in original units for each window start, shape (n,)."""

@@ -19,7 +19,10 @@ def save(model: keras.Model, path: Path) -> None:
     Content digests decide about caching and about what is registered already; a date would make every training new.
     """
     dated = path.with_suffix(".dated.keras")
+    # What it was trained with is in config.yaml; a loss in the file would be code to load.
+    compiled, model.compiled = model.compiled, False
     model.save(dated)
+    model.compiled = compiled
     with zipfile.ZipFile(dated) as source, zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as target:
         for name in sorted(source.namelist()):
             content = source.read(name)

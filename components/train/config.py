@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from components.shared.config import StrictModel
+from components.train import losses
+from components.train.losses import LossConfig
 from components.train.models import ModelConfig
 
 
@@ -43,20 +45,30 @@ class PlateauSchedule(StrictModel):
     minimum: NonNegativeFloat = 1e-6
 
 
+class StepSchedule(StrictModel):
+    """Multiply the learning rate by ``factor`` every epoch after the first ``hold_epochs``."""
+
+    kind: Literal["step"]
+    factor: float = Field(default=0.5, gt=0, lt=1)
+    hold_epochs: PositiveInt = 1
+
+
 class EarlyStopping(StrictModel):
     patience: PositiveInt = 8
     min_delta: NonNegativeFloat = 0.0
+
+
+Schedule = Annotated[ConstantSchedule | CosineSchedule | PlateauSchedule | StepSchedule, Field(discriminator="kind")]
 
 
 class TrainConfig(StrictModel):
     model: ModelConfig
     epochs: PositiveInt = 50
     batch_size: PositiveInt = 64
-    loss: Literal["mse", "mae", "huber"] = "mse"
+    loss: LossConfig = Field(default_factory=lambda: losses.SquaredError(kind="mse"))
+    """A name (mse, mae, huber, quantile, gaussian, financial), or a mapping with the loss's own settings."""
     optimizer: OptimizerConfig = Field(default_factory=OptimizerConfig)
-    schedule: Annotated[ConstantSchedule | CosineSchedule | PlateauSchedule, Field(discriminator="kind")] = Field(
-        default_factory=lambda: CosineSchedule(kind="cosine")
-    )
+    schedule: Schedule = Field(default_factory=lambda: CosineSchedule(kind="cosine"))
     early_stopping: EarlyStopping | None = Field(default_factory=EarlyStopping)
     best_checkpoint: bool = True
     """Keep the epoch with the best validation loss rather than the last one."""
@@ -64,6 +76,7 @@ class TrainConfig(StrictModel):
     """Save progress after each epoch beside the model, so that a killed task goes on where it was."""
     tensorboard: bool = False
     """Write TensorBoard logs into the model folder; needs the ``tensorboard`` extra."""
-    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
-    xla: bool = False
-    """Compile the training step with XLA."""
+    precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    """``auto`` takes a lower precision only where a short trial on this machine finds it faster and as exact."""
+    xla: bool | Literal["auto"] = "auto"
+    """Compile whole epochs with XLA; ``auto`` decides long trainings by a short trial; short ones go without."""

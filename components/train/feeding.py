@@ -1,4 +1,7 @@
-"""Feed windows to Keras by start index: a batch is one gather from the contiguous array, nothing is materialised."""
+"""Feed windows to Keras from host memory, for arrays that the device has no room for.
+
+A batch is one gather from the contiguous array by start index; nothing is materialised.
+"""
 
 from __future__ import annotations
 
@@ -6,33 +9,29 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from components.train.source import WindowSource, epoch_order
+
 if TYPE_CHECKING:
     import keras
-    from numpy.typing import NDArray
 
-    from components.shared.artifacts import Prepared
+    from components.shared.device import Device
 
 
 def window_batches(
-    prepared: Prepared, split: str, *, batch_size: int, seed: int | None, first_epoch: int = 0
+    source: WindowSource, split: str, *, batch_size: int, seed: int | None, first_epoch: int = 0
 ) -> keras.utils.PyDataset:
     """Batches of one split; the last, smaller batch is kept.
 
     Args:
-        prepared: the arrays to gather from.
+        source: the arrays to gather from.
         split: ``train`` or ``validation``.
         batch_size: windows a batch.
-        seed: shuffles each epoch by (seed, epoch), so that epoch 7 is the same whether or not training was
-            interrupted before it; None keeps time order.
+        seed: shuffles each epoch by (seed, epoch); None keeps time order.
         first_epoch: epoch the first pass is, when training continues.
-
-    Returns:
-        A dataset of ``(windows (batch, lookback, features), labels (batch, 1))``, both float32.
     """
     import keras
 
-    starts = prepared.starts(split)
-    labels = np.asarray(prepared.labels[prepared.origins(starts)])[:, None]
+    starts = np.asarray(source.starts[split])
 
     class Windows(keras.utils.PyDataset):
         def __init__(self) -> None:
@@ -44,8 +43,7 @@ def window_batches(
             return -(-len(starts) // batch_size)
 
         def __getitem__(self, index: int) -> tuple[Any, Any]:
-            chosen = self.order[index * batch_size : (index + 1) * batch_size]
-            return prepared.windows(starts[chosen]), labels[chosen]
+            return source.host_batch(starts[self.order[index * batch_size : (index + 1) * batch_size]])
 
         def on_epoch_end(self) -> None:
             self.epoch += 1
@@ -54,8 +52,15 @@ def window_batches(
     return Windows()
 
 
-def epoch_order(windows: int, seed: int | None, epoch: int) -> NDArray[np.int64]:
-    """Order in which an epoch visits the windows, shape (windows,); time order when ``seed`` is None."""
-    if seed is None:
-        return np.arange(windows)
-    return np.random.default_rng([seed, epoch]).permutation(windows)
+STEPS_PER_EXECUTION = 16
+"""Steps that Keras runs between two looks from Python, where it feeds from the host."""
+
+LARGEST_SHARE = 0.25
+"""Share of an accelerator's memory that the arrays may take; the rest is for the net, its gradients and a batch."""
+
+
+def fits_on_device(source: WindowSource, device: Device | None) -> bool:
+    """Whether the arrays may lie on the device; one that shares the host's memory always has room, without a copy."""
+    if device is None or device.accelerator not in ("cuda", "tpu") or not device.memory_bytes:
+        return True
+    return source.nbytes <= LARGEST_SHARE * device.memory_bytes

@@ -8,17 +8,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from components.shared.errors import TandemError
-from components.train import callbacks, history, models, optimization
-from components.train.feeding import window_batches
-from components.train.models.kind import WindowShape
+from components.train import callbacks, feeding, history, losses, mode, models, optimization
+from components.train.source import WindowSource, epoch_order
+from components.train.stepping import Stepper, stepper
 
 if TYPE_CHECKING:
     import keras
 
-    from components.shared.artifacts import Prepared
+    from components.shared.device import Device
+    from components.shared.preprocessing import TargetScaling
     from components.train.config import TrainConfig
 
 
@@ -31,16 +34,28 @@ class Fitted:
     best_epoch: int
     seconds: float
     epochs_now: int
+    how: mode.Mode
 
 
-def fit(config: TrainConfig, prepared: Prepared, work: Path, *, seed: int, logs: Path | None = None) -> Fitted:
+def fit(
+    config: TrainConfig,
+    source: WindowSource,
+    work: Path,
+    *,
+    seed: int,
+    target: TargetScaling | None = None,
+    device: Device | None = None,
+    logs: Path | None = None,
+) -> Fitted:
     """Train the configured model on the train windows, choosing by the validation windows.
 
     Args:
         config: the ``train`` section.
-        prepared: arrays to gather windows from.
+        source: arrays to gather windows from.
         work: scratch folder for history, best weights and backup; training continues from what it holds.
         seed: seeds weights, shuffling and dropout; equal seeds give equal weights on a CPU.
+        target: scale of the label, for losses that read it.
+        device: where it runs; None for the CPU.
         logs: TensorBoard folder, or None.
 
     Raises:
@@ -48,28 +63,77 @@ def fit(config: TrainConfig, prepared: Prepared, work: Path, *, seed: int, logs:
     """
     import keras
 
-    keras.utils.set_random_seed(seed)
-    shape = WindowShape(prepared.preprocessing.lookback, len(prepared.preprocessing.features))
-    with _precision(config.precision):
-        model = models.build(config.model, shape)
-    steps = -(-len(prepared.starts("train")) // config.batch_size)
-    model.compile(optimization.optimizer(config, steps), loss=config.loss, jit_compile=config.xla)
+    loss = losses.build(config.loss, target)
+
+    def build(precision: str, xla: bool) -> tuple[keras.Model, Stepper]:
+        keras.utils.set_random_seed(seed)
+        with _precision(precision):
+            model = models.build(config.model, source.shape)
+        model.compile(
+            optimization.optimizer(config, -(-len(source.starts["train"]) // config.batch_size)),
+            loss=loss,
+            jit_compile=xla,
+            steps_per_execution=feeding.STEPS_PER_EXECUTION,
+        )
+        return model, stepper(model, loss, source, xla=xla)
+
+    resident = feeding.fits_on_device(source, device)
+    how = mode.choose(config, source, device, build if resident else None)
+    model, steps = build(how.precision, how.xla)
     first_epoch = callbacks.restore(model, work) if config.backup else 0
+    if first_epoch == 0:
+        models.initialise(model, config.model, source)
     began = time.perf_counter()
     if not callbacks.already_stopped(config, model, history.read(work)[:first_epoch]):
-        model.fit(
-            window_batches(prepared, "train", batch_size=config.batch_size, seed=seed, first_epoch=first_epoch),
-            validation_data=window_batches(prepared, "validation", batch_size=1024, seed=None),
-            initial_epoch=first_epoch,
-            epochs=config.epochs,
-            callbacks=callbacks.build(config, work, seed, first_epoch, logs),
-            shuffle=False,  # the dataset shuffles windows by (seed, epoch); Keras would shuffle batches by global state
-            verbose=0,
-        )
-    return _choose(config, model, work, time.perf_counter() - began, first_epoch)
+        around = callbacks.build(config, work, seed, first_epoch, logs)
+        if resident:
+            _run_on_device(config, model, steps, source, around, seed, first_epoch)
+        else:
+            _run_from_host(config, model, source, around, seed, first_epoch)
+    seconds = time.perf_counter() - began
+    rows, best = _choose(config, model, work)
+    return Fitted(model, rows, best, seconds, len(rows) - first_epoch, how)
 
 
-def _choose(config: TrainConfig, model: keras.Model, work: Path, seconds: float, first_epoch: int) -> Fitted:
+def _run_on_device(
+    config: TrainConfig, model: keras.Model, steps: Stepper, source: WindowSource, around: Any, seed: int, first: int
+) -> None:
+    """Train with the arrays on the device, an epoch at a time."""
+    import keras
+
+    train = np.asarray(source.starts["train"], dtype=np.int32)
+    validation = np.asarray(source.starts["validation"], dtype=np.int32)
+    told = keras.callbacks.CallbackList(around, model=model, epochs=config.epochs)
+    model.stop_training = False
+    told.on_train_begin()
+    logs: dict[str, float] = {}
+    for epoch in range(first, config.epochs):
+        told.on_epoch_begin(epoch)
+        order = train[epoch_order(len(train), seed, epoch)]
+        logs = {"loss": steps.train(order, config.batch_size), "val_loss": steps.evaluate(validation)}
+        told.on_epoch_end(epoch, logs)
+        if model.stop_training:
+            break
+    told.on_train_end(logs)
+
+
+def _run_from_host(
+    config: TrainConfig, model: keras.Model, source: WindowSource, around: Any, seed: int, first: int
+) -> None:
+    """Train with the arrays in host memory, for arrays that the device has no room for."""
+    model.fit(
+        feeding.window_batches(source, "train", batch_size=config.batch_size, seed=seed, first_epoch=first),
+        validation_data=feeding.window_batches(source, "validation", batch_size=1024, seed=None),
+        initial_epoch=first,
+        epochs=config.epochs,
+        callbacks=around,
+        shuffle=False,  # the dataset shuffles windows by (seed, epoch); Keras would shuffle batches by global state
+        verbose=0,
+    )
+
+
+def _choose(config: TrainConfig, model: keras.Model, work: Path) -> tuple[list[history.Row], int]:
+    """Give the model the weights to keep; returns the history and the epoch they are from."""
     rows = history.read(work)
     lowest = history.best(rows)
     if not math.isfinite(lowest):
@@ -78,10 +142,9 @@ def _choose(config: TrainConfig, model: keras.Model, work: Path, seconds: float,
             "lower train.optimizer.learning_rate, set train.optimizer.clip_norm, or use train.precision=float32"
         )
     if not config.best_checkpoint:
-        return Fitted(model, rows, len(rows) - 1, seconds, len(rows) - first_epoch)
+        return rows, len(rows) - 1
     model.load_weights(work / callbacks.BEST)
-    best = [row["val_loss"] for row in rows].index(lowest)
-    return Fitted(model, rows, best, seconds, len(rows) - first_epoch)
+    return rows, [row["val_loss"] for row in rows].index(lowest)
 
 
 @contextmanager

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from components.shared import device as hardware
 from components.shared import errors, files
 from components.shared.artifacts import Prepared
-from components.train import archive, curves, history, loop
+from components.train import archive, curves, history, loop, losses
+from components.train.source import WindowSource
 
 if TYPE_CHECKING:
     from components.train.config import TrainConfig
@@ -62,7 +63,15 @@ def run(
     hardware.apply(chosen)
     work = Path(f"{model_path}.progress")
     work.mkdir(parents=True, exist_ok=True)
-    fitted = loop.fit(config, prepared, work, seed=seed, logs=work / "tensorboard" if config.tensorboard else None)
+    fitted = loop.fit(
+        config,
+        WindowSource.of(prepared, config.loss),
+        work,
+        seed=seed,
+        target=prepared.preprocessing.target,
+        device=chosen,
+        logs=work / "tensorboard" if config.tensorboard else None,
+    )
     best = fitted.history[fitted.best_epoch]
     figures = TrainFigures(
         kind=config.model.kind,
@@ -83,7 +92,13 @@ def run(
 
 def check(config: TrainConfig, prepared: Prepared) -> None:
     """Refuse what would only fail after work was done."""
-    problems = [
+    problems = []
+    if config.loss.kind == "financial" and prepared.preprocessing.target.transform == "level":
+        problems.append(
+            "train.loss: financial weighs the direction of a change, but preprocess.target_transform is level: "
+            "set it to difference or log_return"
+        )
+    problems += [
         f"the {split} split holds no windows: lower preprocess.lookback or the horizon, or bring more rows"
         for split in ("train", "validation")
         if len(prepared.starts(split)) == 0
@@ -114,8 +129,9 @@ def write_model(
         history.write(folder, fitted.history)
         files.write_json(folder / "environment.json", environment(chosen, seed))
         window = [None, preprocessing.lookback, len(preprocessing.features)]
-        signature = {"kind": config.model.kind, "inputs": {"window": window}, "outputs": {"forecast": [None, 1]}}
-        files.write_json(folder / "signature.json", signature)
+        outputs = {"forecast": [None, losses.parameters(config.loss)]}
+        signature = {"kind": config.model.kind, "inputs": {"window": window}, "outputs": outputs}
+        files.write_json(folder / "signature.json", signature | {"distribution": losses.describe(config.loss)})
         if config.tensorboard:
             shutil.copytree(work / "tensorboard", folder / "tensorboard")
 

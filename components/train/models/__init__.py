@@ -17,6 +17,8 @@ from components.train.models.kind import ModelKind, WindowShape
 if TYPE_CHECKING:
     import keras
 
+    from components.train.source import WindowSource
+
 
 def _discover() -> dict[str, ModelKind]:
     found: dict[str, ModelKind] = {}
@@ -36,5 +38,11 @@ ModelConfig = Annotated[Union[tuple(kind.config for kind in REGISTRY.values())],
 
 
 def build(config: Any, shape: WindowShape) -> keras.Model:
-    """Build the functional model of a config: input ``window`` (lookback, features), output ``forecast`` (1,)."""
+    """Build the functional model of a config, for windows and forecasts of a shape."""
     return REGISTRY[config.kind].build(config, shape)
+
+
+def initialise(model: keras.Model, config: Any, source: WindowSource) -> None:
+    """Set weights that have a closed form from the train windows, for models that have such."""
+    if (start := REGISTRY[config.kind].initialise) is not None:
+        start(model, config, source)

@@ -1,4 +1,4 @@
-"""Pieces that several models share: the named input and output, and normalisation by name."""
+"""Pieces that several models share: named inputs and outputs, and normalisation by name."""
 
 from __future__ import annotations
 
@@ -19,6 +19,13 @@ def window_input(shape: WindowShape) -> keras.KerasTensor:
     return keras.Input((shape.lookback, shape.features), name="window")
 
 
+def ahead_input(shape: WindowShape) -> keras.KerasTensor:
+    """The known covariates of the rows after the origin; for shapes that have them."""
+    import keras
+
+    return keras.Input((shape.ahead, shape.known), name="ahead")
+
+
 def normalise(x: keras.KerasTensor, norm: Norm, *, name: str) -> keras.KerasTensor:
     """Batch or layer normalisation. Layers are named, because Keras numbers unnamed ones over a process's life."""
     import keras
@@ -27,8 +34,21 @@ def normalise(x: keras.KerasTensor, norm: Norm, *, name: str) -> keras.KerasTens
     return x if norm == "none" else layers[norm](name=name)(x)
 
 
-def forecast_output(x: keras.KerasTensor) -> keras.KerasTensor:
-    """One scaled label a window; float32 also under mixed precision, where a half-precision output loses digits."""
+def forecast_output(x: keras.KerasTensor, shape: WindowShape) -> keras.KerasTensor:
+    """The forecast of a vector (B, width): a label, or ``channels`` continued on the scale of the features.
+
+    float32 also under mixed precision, where a half-precision output loses digits.
+    """
     import keras
 
-    return keras.layers.Dense(1, dtype="float32", name="forecast")(x)
+    from components.shared import layers
+
+    if not shape.channels and shape.distribution == "point":
+        return keras.layers.Dense(shape.parameters, dtype="float32", name="forecast")(x)
+    size = 1
+    for axis in shape.output:
+        size *= axis
+    x = keras.layers.Dense(size, dtype="float32", name="head")(x)
+    if shape.channels:
+        x = keras.layers.Reshape(shape.output, dtype="float32", name="reshape")(x)
+    return layers.Distribution(shape.distribution, dtype="float32", name="forecast")(x)

@@ -32,7 +32,7 @@ def build(config: FeedforwardConfig, shape: WindowShape) -> keras.Model:
         x = blocks.normalise(x, config.norm, name=f"norm_{depth}")
         x = keras.layers.Activation(config.activation, name=f"activation_{depth}")(x)
         x = keras.layers.Dropout(config.dropout, name=f"dropout_{depth}")(x)
-    return keras.Model(window, blocks.forecast_output(x), name=config.kind)
+    return keras.Model(window, blocks.forecast_output(x, shape), name=config.kind)
 
 
 MODELS = {"feedforward": ModelKind(FeedforwardConfig, build)}

@@ -39,7 +39,7 @@ def build(config: LSTMConfig | GRUConfig, shape: WindowShape) -> keras.Model:
         x = layer(width, return_sequences=depth < len(config.units) - 1, name=f"{config.kind}_{depth}")(x)
         x = blocks.normalise(x, config.norm, name=f"norm_{depth}")
         x = keras.layers.Dropout(config.dropout, name=f"dropout_{depth}")(x)
-    return keras.Model(window, blocks.forecast_output(x), name=config.kind)
+    return keras.Model(window, blocks.forecast_output(x, shape), name=config.kind)
 
 
 MODELS = {"lstm": ModelKind(LSTMConfig, build), "gru": ModelKind(GRUConfig, build)}

@@ -1,0 +1,1 @@
+"""Long-horizon forecasting of public series, under the protocol every paper on them uses."""

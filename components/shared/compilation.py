@@ -1,46 +1,42 @@
-"""The mode of ``torch.compile``, which Keras turns on with ``jit_compile=True`` and gives no mode."""
+"""``torch.compile``: opt-in, in the modes that mean something on a device. XLA, of TensorFlow and JAX, has no modes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar
 
 from components.shared import backend
 from components.shared.device import Accelerator
 from components.shared.errors import InputError
 
-CompileMode = Literal["default", "reduce-overhead", "max-autotune"]
+CompileMode = Literal["off", "default", "reduce-overhead", "max-autotune"]
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 MODES: dict[Accelerator, tuple[CompileMode, ...]] = {
-    "cpu": ("default", "max-autotune"),
-    "metal": ("default",),
-    "cuda": ("default", "reduce-overhead", "max-autotune"),
-    "tpu": ("default",),
+    "cpu": ("off", "default", "max-autotune"),
+    "metal": ("off", "default"),
+    "cuda": ("off", "default", "reduce-overhead", "max-autotune"),
+    "tpu": ("off",),
 }
-"""Modes that mean something on each device: the others switch on CUDA graphs or tune kernels that Metal lacks."""
+"""The modes left out need CUDA graphs, or tune kernels of which Metal has one kind only."""
 
 
-@contextmanager
-def compile_mode(mode: CompileMode, accelerator: Accelerator) -> Iterator[None]:
-    """Compile with ``mode`` whatever torch compiles inside the block, the first training step included.
+def compiled(function: Function, mode: CompileMode, accelerator: Accelerator) -> Function:
+    """Compile a forward pass or a training step with torch; ``off`` gives it back as it is.
 
-    Compiling takes from seconds to minutes and is often no faster, so it is never on unless asked for; measure the
-    pair with :func:`components.shared.trial.faster_of`. TensorFlow and JAX have XLA, and XLA has no modes: for them
-    only ``default`` is accepted.
+    The first call compiles, which takes from seconds to minutes, and is often no gain: measure the pair with
+    :func:`components.shared.trial.faster_of` before you keep it.
 
     Raises:
         InputError: the mode means nothing on this device or with this backend.
     """
     current = backend.current()
-    valid = MODES[accelerator] if current == "torch" else ("default",)
+    valid = MODES[accelerator] if current == "torch" else ("off",)
     if mode not in valid:
         raise InputError(f"compile mode: expected {' or '.join(valid)} with {current} on {accelerator}, got {mode!r}")
-    if mode == "default":
-        yield
-        return
-    import torch._inductor
-    import torch._inductor.config
+    if mode == "off":
+        return function
+    import torch
 
-    with torch._inductor.config.patch(torch._inductor.list_mode_options(mode)):
-        yield
+    wrapped: Function = torch.compile(function, mode=mode)
+    return wrapped

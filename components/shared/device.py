@@ -6,6 +6,7 @@ backend in use, and no other backend is imported to find out. ``python -m compon
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import platform
@@ -31,7 +32,8 @@ _KERAS_NAMES: dict[Accelerator, str] = {"cpu": "cpu:0", "metal": "gpu:0", "cuda"
 # Without a number: torch takes "cpu:0" for another device than "cpu" and copies variables, which unmakes them.
 _TORCH_NAMES: dict[Accelerator, str] = {"cpu": "cpu", "metal": "mps", "cuda": "cuda", "tpu": "xla"}
 _PLACED = ExitStack()
-"""The device scope :func:`apply` entered last; it outlives the call."""
+"""The device scope :func:`apply` entered last; it outlives the call, but not the interpreter."""
+atexit.register(_PLACED.close)
 
 
 @dataclass(frozen=True)

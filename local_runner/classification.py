@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -12,7 +13,7 @@ KEYS = ("confusionMatrix", "confidenceMetrics")
 """Metadata that is drawn rather than printed."""
 
 _TEXT, _FAINT, _LINE, _CURVE = "#1c2733", "#5b6775", "#c9d1d9", "#1f6feb"
-_MOST_NUMBERED, _LONGEST_LABEL = 20, 16
+_MOST_NUMBERED, _MOST_CLASSES, _LONGEST_LABEL = 20, 60, 16
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,9 @@ def confusion(metadata: Mapping[str, Any]) -> Confusion | None:
         rows = tuple(tuple(float(value) for value in row["row"]) for row in found["rows"])
     except (KeyError, TypeError, ValueError):
         return None
-    square = bool(labels) and [len(row) for row in rows] == [len(labels)] * len(labels)
-    return Confusion(labels, rows) if square else None
+    square = 0 < len(labels) <= _MOST_CLASSES and [len(row) for row in rows] == [len(labels)] * len(labels)
+    counts = all(math.isfinite(value) and value >= 0 for row in rows for value in row)
+    return Confusion(labels, rows) if square and counts else None
 
 
 def roc(metadata: Mapping[str, Any]) -> Roc | None:

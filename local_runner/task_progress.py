@@ -32,4 +32,6 @@ def read(folder: Path) -> dict[str, Any]:
         found = json.loads((folder / _NAME).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    if not isinstance(found, dict):
+        return {}
+    return found if isinstance(found.get("figures", {}), dict) else {**found, "figures": {}}

@@ -16,6 +16,11 @@ def run(run_id: str, **query: Any) -> str:
     return _with(f"/runs/{quote(run_id, safe='')}", query)
 
 
+def pipeline(run_id: str) -> str:
+    """The compiled file of a run."""
+    return f"/runs/{quote(run_id, safe='')}/pipeline"
+
+
 def task(run_id: str, path: str) -> str:
     """One task of a run."""
     return _with(f"/runs/{quote(run_id, safe='')}/task", {"path": path})

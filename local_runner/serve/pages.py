@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from local_runner.durations import in_words
-from local_runner.records import State
+from local_runner.records import RunRecord, State
 from local_runner.serve import links, shown
 
 HERE = Path(__file__).parent
@@ -44,13 +44,19 @@ def _environment() -> Environment:
 
 def page(request: Request, template: str, status: int = 200, **view: Any) -> HTMLResponse:
     """A whole page; it asks for its parts at ``live`` of its own address when the view gives ``again``."""
-    address = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    path, query = (request.scope[part].decode("ascii") for part in ("raw_path", "query_string"))
+    address = f"{path}?{query}" if query else path
     text = (
         _environment()
         .get_template(template)
         .render(root=request.app.state.root, live=links.live(address) if view.get("again") else "", **view)
     )
     return HTMLResponse(text, status_code=status)
+
+
+def again(run: RunRecord) -> float:
+    """Seconds until the pages of a run ask again, 0 for never: one that failed may be resumed in the terminal."""
+    return SOON if run.state == State.RUNNING else 0.0 if run.state.good else LATER
 
 
 def parts(names: Iterable[str], look: Callable[[], Mapping[str, Any]]) -> JSONResponse:

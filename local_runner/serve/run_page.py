@@ -91,18 +91,13 @@ def _view(store: OpenStore, run: RunRecord, state: State | None, under: str, pag
         "later": links.run(run.id, **ahead, page=page + 1) if len(wanted) > (page + 1) * ROWS else "",
         "blocks": metrics.blocks(tasks)[:ROWS],
         "artifacts": list(metrics.outputs(tasks))[:ROWS],
-        "again": _again(run),
+        "again": pages.again(run),
     }  # fmt: skip
 
 
 def _is_cause(task: TaskRecord) -> bool:
     """Whether a failed task failed by itself; a group mostly fails because a task in it did."""
     return bool(task.traceback or (task.error and task.kind not in metrics.GROUPS))
-
-
-def _again(run: RunRecord) -> float:
-    """A run that failed may be resumed in the terminal while its page is open; one that succeeded is over."""
-    return pages.SOON if run.state == State.RUNNING else 0.0 if run.state.good else pages.LATER
 
 
 def _is_under(task: TaskRecord, under: str) -> bool:

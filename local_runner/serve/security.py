@@ -2,7 +2,7 @@
 
 - The Host header must name this machine. A page of another site whose name was pointed at 127.0.0.1 (DNS rebinding)
   still sends its own name there, and is refused.
-- GET and HEAD only: no request changes anything.
+- GET only: no request changes anything.
 - A content security policy without inline scripts: text of a task that reached a page unescaped still could not run.
 """
 
@@ -65,10 +65,8 @@ def _refusal(scope: Scope) -> PlainTextResponse | None:
     hosts = Headers(scope=scope).getlist("host")
     if len(hosts) != 1 or not is_local(hosts[0]):
         return PlainTextResponse(f"refused: address this server as {' or '.join(HOSTS)}", status_code=400)
-    if scope["method"] not in ("GET", "HEAD"):
-        return PlainTextResponse(
-            "refused: nothing here can be changed", status_code=405, headers={"Allow": "GET, HEAD"}
-        )
+    if scope["method"] != "GET":
+        return PlainTextResponse("refused: nothing here can be changed", status_code=405, headers={"Allow": "GET"})
     return None
 
 

@@ -60,7 +60,6 @@ def whole_log(store: OpenStore, task: NamedTask) -> FileResponse:
 
 def _view(store: OpenStore, run: RunRecord, task: TaskRecord) -> dict[str, Any]:
     running = task.state == State.RUNNING
-    again = pages.SOON if running else pages.LATER if run.state == State.RUNNING else 0.0
     return {
         "run": run,
         "task": task,
@@ -76,7 +75,7 @@ def _view(store: OpenStore, run: RunRecord, task: TaskRecord) -> dict[str, Any]:
         ],
         "blocks": metrics.blocks([task]),
         "reused": _reused(task),
-        "again": again,
+        "again": pages.SOON if running else pages.LATER if pages.again(run) else 0.0,
     }
 
 

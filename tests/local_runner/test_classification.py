@@ -40,8 +40,9 @@ def test_both_are_drawn_and_labels_are_escaped(metrics: ClassificationMetrics) -
         {}, {"confusionMatrix": {}}, {"confusionMatrix": 3}, {"confidenceMetrics": [{"recall": 1}]},
         {"confidenceMetrics": [3]}, {"confusionMatrix": {"annotationSpecs": [{"displayName": "a"}], "rows": []}},
         {"confidenceMetrics": [{"recall": 7, "falsePositiveRate": 0}] * 2}, {"accuracy": 0.5},
+        {"confusionMatrix": {"annotationSpecs": [{"displayName": "a"}], "rows": [{"row": [float("nan")]}]}},
     ],
-    ids=["nothing", "no-labels", "number", "no-rate", "no-point", "no-rows", "outside", "other"],
+    ids=["nothing", "no-labels", "number", "no-rate", "no-point", "no-rows", "outside", "other", "nan"],
 )  # fmt: skip
 def test_what_cannot_be_read_is_not_drawn(metadata: dict[str, Any]) -> None:
     assert drawings(metadata) == []

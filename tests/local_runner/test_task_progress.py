@@ -42,6 +42,11 @@ def test_a_folder_that_cannot_be_written_disturbs_nobody(tmp_path: Path) -> None
     assert task_progress.read(tmp_path / "gone") == {}
 
 
+def test_figures_that_are_no_figures_are_left_out(tmp_path: Path) -> None:
+    task_progress.write(tmp_path, {"step": 1, "figures": [1, 2]})
+    assert task_progress.read(tmp_path) == {"step": 1, "figures": {}}
+
+
 def test_a_damaged_file_reads_as_nothing(tmp_path: Path) -> None:
     (tmp_path / "progress.json").write_text('{"step": 1')
     assert task_progress.read(tmp_path) == {}

@@ -12,14 +12,19 @@ for (const end of ["pointerup", "pointercancel"]) document.addEventListener(end,
 async function ask(address) {
   try {
     const answer = await fetch(address, { cache: "no-store" });
-    if (!answer.ok) throw new Error(String(answer.status));
-    const found = await answer.json();
-    banner.hidden = true;
-    return found;
+    if (answer.ok) {
+      const found = await answer.json();
+      banner.hidden = true;
+      return found;
+    }
+    banner.textContent = answer.status === 404
+      ? "What this page shows is no longer in the store."
+      : `The server failed to answer (${answer.status}). Trying again…`;
   } catch (error) {
-    banner.hidden = false;
-    return null;
+    banner.textContent = "No answer from the server. Trying again…";
   }
+  banner.hidden = false;
+  return null;
 }
 
 function isSelecting(part) {
@@ -44,6 +49,7 @@ function exchange(part, text) {
 }
 
 const shown = new Map();
+let goesOn = Boolean(document.body.dataset.live);
 async function refresh() {
   const found = document.hidden || pressed ? null : await ask(document.body.dataset.live);
   if (found && !pressed) {
@@ -55,9 +61,10 @@ async function refresh() {
     }
     limitChoice();
   }
-  if (!found || found.again) setTimeout(refresh, 1000 * (found ? found.again : 1));
+  goesOn = !found || Boolean(found.again);
+  if (goesOn) setTimeout(refresh, 1000 * (found ? found.again : 1));
 }
-if (document.body.dataset.live) setTimeout(refresh, 500);
+if (goesOn) setTimeout(refresh, 500);
 
 // Runs to compare: exactly two.
 function limitChoice() {
@@ -133,7 +140,10 @@ if (log) {
   const grow = async () => {
     const piece = document.hidden ? null : await ask(`${log.dataset.log}&after=${next}`);
     if (piece) await show(piece);
-    if (piece && piece.ended && next >= piece.size) return;
+    if (piece && piece.ended && next >= piece.size) {
+      if (goesOn) setTimeout(grow, 5000); // a resumed run writes a log of a new attempt
+      return;
+    }
     // A log that has grown by more than one piece is caught up with, but never so fast that the page stands still.
     setTimeout(grow, piece && piece.next === next && next < piece.size ? 100 : 1000);
   };

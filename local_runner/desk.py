@@ -22,6 +22,9 @@ from local_runner.records import State, TaskKind, TaskRecord
 from local_runner.scopes import Turn
 from local_runner.store import Store
 
+_LONG = 1.0
+"""Seconds of work that are too many to lose."""
+
 
 @dataclass(frozen=True)
 class TaskOptions:
@@ -195,6 +198,10 @@ class TaskDesk:
         self._close(turn, self._ended(turn, outcome.state, error=_message(outcome.error), outputs=outcome.parameters,
                                       artifacts=outcome.artifacts))  # fmt: skip
 
+    def flush(self) -> None:
+        """Make what was opened and closed since the last time durable; called before anything may take long."""
+        self.store.flush()
+
     def progress(self, path: str, progress: Mapping[str, Any]) -> None:
         """A task said how far it is."""
         record = self.store.task(self.names.run_id, path)
@@ -217,12 +224,13 @@ class TaskDesk:
 
     def _open(self, turn: Turn, record: TaskRecord) -> None:
         turn.record = dataclasses.replace(record, started=time.time(), finished=None)
-        self.store.save_task(turn.record)
+        self.store.save_task(turn.record, later=True)
         self.observer.task_started(turn.record)
 
     def _close(self, turn: Turn, record: TaskRecord) -> Outcome:
         turn.record = record
-        self.store.save_task(record)
+        # What took long is made durable before anything else is looked at.
+        self.store.save_task(record, later=(record.seconds or 0.0) < _LONG)
         self.observer.task_finished(record)
         return _outcome(record)
 

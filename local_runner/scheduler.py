@@ -55,6 +55,7 @@ class Scheduler:
             self._wake()
             while self.ready and len(self.running) < self.lane.size:
                 self.begin(self.ready.popleft())
+            self.desk.flush()
             if self.running:
                 for job, result in self.lane.wait(self._patience()):
                     self.finish(self.running.pop(job.path), result)

@@ -17,28 +17,14 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
-from local_runner import disk, rebuild
+from local_runner import database, disk, rebuild
 from local_runner.errors import StoreError, UsageError, nearest
 from local_runner.records import RunRecord, State, TaskRecord
 from local_runner.serialise import run_from_json, run_to_json, task_from_json, task_to_json
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS runs (
-  id TEXT PRIMARY KEY, pipeline TEXT NOT NULL, state TEXT NOT NULL, created REAL NOT NULL, record TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS tasks (
-  run_id TEXT NOT NULL, path TEXT NOT NULL, position INTEGER NOT NULL, state TEXT NOT NULL, cache_key TEXT NOT NULL,
-  finished REAL, record TEXT NOT NULL, PRIMARY KEY (run_id, path)) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS tasks_by_cache_key ON tasks (cache_key) WHERE cache_key != '';
-CREATE TABLE IF NOT EXISTS links (
-  run_id TEXT NOT NULL, path TEXT NOT NULL, direction TEXT NOT NULL, name TEXT NOT NULL, uri TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS links_by_uri ON links (uri);
-CREATE INDEX IF NOT EXISTS links_by_task ON links (run_id, path);
-"""
-_VERSION = 1
 
 
 class Store:
@@ -46,32 +32,33 @@ class Store:
 
     def __init__(self, root: str | Path) -> None:
         self.root = Path(root).absolute()
+        self._locks: dict[str, int] = {}
+        self._later: list[tuple[TaskRecord, str, int]] = []
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             self._db = self._open(self.root / "store.sqlite")
         except (OSError, sqlite3.OperationalError) as error:
             reason = "the disk is full" if disk.is_full(error) else error
             raise StoreError(f"cannot use {self.root} as a run store: {reason}") from error
-        self._locks: dict[str, int] = {}
 
-    def _open(self, database: Path) -> sqlite3.Connection:
+    def _open(self, file: Path) -> sqlite3.Connection:
         """Open the database; make it again from the run folders if it is damaged."""
-        if not rebuild.is_truncated(database):
+        if not rebuild.is_truncated(file):
             try:
-                return _connect(database)
+                return database.connect(file)
             except sqlite3.DatabaseError as error:
-                if not _means_damage(error):  # a full disk, or no permission: the records are as good as ever
+                if not database.means_damage(error):  # a full disk, or no permission: the records are as good as ever
                     raise
-        with _exclusive(self.root / ".rebuild"):
-            if rebuild.is_truncated(database) or not _is_sound(database):
-                rebuild.set_aside(database)
-                self._db = _connect(database)
+        with database.exclusive(self.root / ".rebuild"):
+            if rebuild.is_truncated(file) or not database.is_sound(file):
+                rebuild.set_aside(file)
+                self._db = database.connect(file)
                 for run in rebuild.runs(self.root):
                     self.save_run(run)
                     for task in rebuild.tasks(self.root, run):
                         self.save_task(task)
                 return self._db
-        return _connect(database)
+        return database.connect(file)
 
     def __enter__(self) -> Self:
         return self
@@ -81,6 +68,9 @@ class Store:
 
     def close(self) -> None:
         """Give back every lock and the connection."""
+        # On a full disk the last records are lost, and those tasks run again.
+        with suppress(sqlite3.Error):
+            self.flush()
         for run_id in list(self._locks):
             self.release(run_id)
         self._db.close()
@@ -136,6 +126,7 @@ class Store:
 
     def tasks(self, run_id: str) -> list[TaskRecord]:
         """All task records of a run in the order they first started."""
+        self.flush()
         rows = self._db.execute("SELECT record FROM tasks WHERE run_id = ? ORDER BY position, path", (run_id,))
         interrupted = not self.is_held(run_id)
         return [
@@ -145,11 +136,14 @@ class Store:
 
     def task(self, run_id: str, path: str) -> TaskRecord | None:
         """One task record, None when it never started."""
+        self.flush()
         row = self._db.execute("SELECT record FROM tasks WHERE run_id = ? AND path = ?", (run_id, path)).fetchone()
         return None if row is None else task_from_json(row[0], self.root)
 
     def reusable(self, cache_key: str) -> Iterator[TaskRecord]:
         """Successful tasks of any run with this cache key, newest first."""
+        if any(task.cache_key == cache_key for task, *_ in self._later):
+            self.flush()
         rows = self._db.execute(
             "SELECT record FROM tasks WHERE cache_key = ? AND state = ? ORDER BY finished DESC",
             (cache_key, State.SUCCEEDED.value),
@@ -166,6 +160,7 @@ class Store:
         return self._linked(uri, "in")
 
     def _linked(self, uri: str, direction: str) -> list[tuple[str, str, str]]:
+        self.flush()
         rows = self._db.execute(
             "SELECT run_id, path, name FROM links WHERE uri = ? AND direction = ? ORDER BY run_id, path",
             (uri, direction),
@@ -223,6 +218,7 @@ class Store:
 
     def save_run(self, run: RunRecord) -> None:
         """Insert or replace a run record, and leave it in the run's folder too."""
+        self.flush()
         text = run_to_json(run)
         (run.folder / rebuild.RUN_FILE).write_text(text, encoding="utf-8")
         self._db.execute(
@@ -230,34 +226,45 @@ class Store:
             (run.id, run.pipeline, run.state.value, run.created, text),
         )
 
-    def save_task(self, task: TaskRecord) -> None:
-        """Insert or replace a task record and its artifact links, in one transaction."""
+    def save_task(self, task: TaskRecord, *, later: bool = False) -> None:
+        """Insert or replace a task record and its artifact links, in one transaction.
+
+        With ``later`` it is in the task's folder at once and in the database by the next :meth:`flush`: the end of one
+        task and the start of the next then cost one transaction.
+        """
         text = task_to_json(task, self.root)
         if task.state in (State.SUCCEEDED, State.FAILED) and task.folder.is_dir():
             (task.folder / rebuild.TASK_FILE).write_text(text, encoding="utf-8")
-        links = list(_links(task)) if task.state.finished else []
-        # One statement is a transaction by itself.
-        with _transaction(self._db) if links else nullcontext():
-            self._db.execute(
-                "INSERT INTO tasks VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run_id, path) DO UPDATE SET"
-                " state=excluded.state, cache_key=excluded.cache_key, finished=excluded.finished,"
-                " record=excluded.record",
-                (
-                    task.run_id,
-                    task.path,
-                    time.time_ns(),
-                    task.state.value,
-                    task.cache_key,
-                    task.finished,
-                    text,
-                ),
-            )
-            if links:
-                self._db.execute("DELETE FROM links WHERE run_id = ? AND path = ?", (task.run_id, task.path))
-                self._db.executemany("INSERT INTO links VALUES (?, ?, ?, ?, ?)", links)
+        self._later.append((task, text, time.time_ns()))
+        if not later:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write every task record that was saved for later."""
+        if not self._later:
+            return
+        waiting, self._later = self._later, []
+        with database.transaction(self._db):
+            for task, text, position in waiting:
+                self._write(task, text, position)
+
+    def _write(self, task: TaskRecord, text: str, position: int) -> None:
+        self._db.execute(
+            "INSERT INTO tasks VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run_id, path) DO UPDATE SET"
+            " state=excluded.state, cache_key=excluded.cache_key, finished=excluded.finished, record=excluded.record",
+            (task.run_id, task.path, position, task.state.value, task.cache_key, task.finished, text),
+        )
+        if not task.state.finished:
+            return
+        links = list(_links(task))
+        # A task that ends without artifacts, as most do, may have had some in an earlier attempt.
+        if links or task.attempt:
+            self._db.execute("DELETE FROM links WHERE run_id = ? AND path = ?", (task.run_id, task.path))
+            self._db.executemany("INSERT INTO links VALUES (?, ?, ?, ?, ?)", links)
 
     def forget_task(self, run_id: str, path: str) -> None:
         """Remove a task's record, and those of the tasks inside it, so that a resume runs them again."""
+        self.flush()
         inside = path.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "/%"
         for table in ("tasks", "links"):
             self._db.execute(
@@ -267,7 +274,8 @@ class Store:
 
     def forget_run(self, run_id: str) -> None:
         """Remove a run's records; its folder is left to the caller."""
-        with _transaction(self._db):
+        self.flush()
+        with database.transaction(self._db):
             self._db.execute("DELETE FROM runs WHERE id = ?", (run_id,))
             self._db.execute("DELETE FROM tasks WHERE run_id = ?", (run_id,))
             self._db.execute("DELETE FROM links WHERE run_id = ?", (run_id,))
@@ -307,72 +315,6 @@ class Store:
         finally:
             os.close(descriptor)
         return False
-
-
-class _transaction:  # noqa: N801  (reads as a statement: with _transaction(db))
-    """BEGIN IMMEDIATE … COMMIT, or ROLLBACK; cheaper and stricter than sqlite3's own context manager."""
-
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self.db = db
-
-    def __enter__(self) -> None:
-        self.db.execute("BEGIN IMMEDIATE")
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        try:
-            if kind is None:
-                self.db.execute("COMMIT")
-        finally:
-            if self.db.in_transaction:  # on a full disk SQLite may have rolled it back itself
-                self.db.execute("ROLLBACK")
-
-
-@contextmanager
-def _exclusive(path: Path) -> Iterator[None]:
-    """One process at a time in the block."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _is_sound(database: Path) -> bool:
-    try:
-        _connect(database).close()
-    except sqlite3.DatabaseError as error:
-        if not _means_damage(error):
-            raise
-        return False
-    return True
-
-
-def _means_damage(error: sqlite3.DatabaseError) -> bool:
-    """Whether the file's content is at fault, rather than where it lies."""
-    short = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_IOERR_SHORT_READ
-    return short or disk.primary_code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    """Open, or make, the database."""
-    db = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
-    try:
-        db.execute("PRAGMA busy_timeout = 60000")
-        if db.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-            db.execute("PRAGMA journal_mode = WAL")
-        # NORMAL: a power cut may lose the last records (those tasks run again) but never tears the file.
-        db.execute("PRAGMA synchronous = NORMAL")
-        version = db.execute("PRAGMA user_version").fetchone()[0]
-        if version > _VERSION:
-            raise StoreError(f"{path} was written by a newer version (store version {version}, this one {_VERSION})")
-        if version < _VERSION:
-            db.executescript(_SCHEMA)
-            db.execute(f"PRAGMA user_version = {_VERSION}")
-    except sqlite3.DatabaseError:
-        db.close()
-        raise
-    return db
 
 
 def _recorded_as(state: State | None) -> State | None:

@@ -113,3 +113,32 @@ def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(StoreError, match="cannot"):
         Store(tmp_path / "runs")
+
+
+def test_what_is_saved_for_later_is_read_here_at_once_and_elsewhere_after_the_flush(
+    store: Store, tmp_path: Path
+) -> None:
+    run = store.new_run("p", "text", {}, {})
+    with Store(tmp_path) as other:
+        store.save_task(a_task(run.id, run.folder, "a", cache_key="key", finished=1.0), later=True)
+        assert other.tasks(run.id) == []
+        store.flush()
+        assert [task.path for task in other.tasks(run.id)] == ["a"]
+    store.save_task(a_task(run.id, run.folder, "b", cache_key="key", finished=2.0), later=True)
+    assert [task.path for task in store.reusable("key")] == ["b", "a"]
+
+
+def test_closing_writes_what_was_saved_for_later(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        run = store.new_run("p", "text", {}, {})
+        store.save_task(a_task(run.id, run.folder, "a"), later=True)
+    with Store(tmp_path) as store:
+        assert [task.path for task in store.tasks(run.id)] == ["a"]
+
+
+def test_an_attempt_without_artifacts_leaves_no_link_of_the_one_before(store: Store) -> None:
+    run = store.new_run("p", "text", {}, {})
+    model = ArtifactRecord("model", "system.Model", "/data/model")
+    store.save_task(a_task(run.id, run.folder, artifacts={"model": (model,)}))
+    store.save_task(a_task(run.id, run.folder, attempt=1))
+    assert store.producers("/data/model") == []

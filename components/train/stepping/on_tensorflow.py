@@ -30,11 +30,13 @@ class TensorFlowStepper:
 
     @cached_property
     def features(self) -> Any:
-        return on_device(self.source.features)
+        with tf.init_scope():  # first asked for while a function is traced, but not part of it
+            return on_device(self.source.features)
 
     @cached_property
     def labels(self) -> Any:
-        return on_device(self.source.labels)
+        with tf.init_scope():  # first asked for while a function is traced, but not part of it
+            return on_device(self.source.labels)
 
     def train(self, starts: NDArray[np.int32], batch_size: int) -> float:
         order, total = tf.constant(starts), 0.0

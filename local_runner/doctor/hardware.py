@@ -36,7 +36,7 @@ def machine(here: Surroundings) -> Iterator[Finding]:
 
 def backends(here: Surroundings) -> Iterator[Finding]:
     """Version and device of each installed Keras backend; which one is in use."""
-    used = here.environ.get("KERAS_BACKEND", "tensorflow")
+    used = here.keras_backend
     for name, seen in here.seen.items():
         version = next((here.installed[d] for d in BACKENDS[name] if d in here.installed), "")
         yield from _backend(name, version, seen, in_use=name == used)

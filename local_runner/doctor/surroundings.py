@@ -53,6 +53,17 @@ class Surroundings:
     seen: Mapping[str, Seen]
     """Answers of the installed backends, by name."""
 
+    @property
+    def keras_backend(self) -> str:
+        """The backend Keras will use: of the environment, else of its settings file, else TensorFlow."""
+        if chosen := self.environ.get("KERAS_BACKEND"):
+            return chosen
+        settings = Path(self.environ.get("KERAS_HOME") or self.home / ".keras") / "keras.json"
+        try:
+            return str(json.loads(settings.read_text()).get("backend", "tensorflow"))
+        except (OSError, ValueError):  # Keras passes over a file it cannot read
+            return "tensorflow"
+
     @classmethod
     def here(cls, root: Path) -> Surroundings:
         """This machine; each installed backend is started once to be asked, which takes some seconds."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -56,6 +57,15 @@ def test_a_backend_that_does_not_start_says_why(here: Build) -> None:
 def test_a_backend_that_is_not_there_is_a_problem(here: Build, chosen: str, fix: str) -> None:
     *_, found = hardware.backends(here(environ={"KERAS_BACKEND": chosen}))
     assert (found.level, found.fix) == ("problem", fix)
+
+
+def test_the_settings_file_of_keras_is_read_where_the_shell_says_nothing(here: Build, tmp_path: Path) -> None:
+    (tmp_path / ".keras").mkdir()
+    (tmp_path / ".keras" / "keras.json").write_text('{"backend": "jax"}')
+    assert here().keras_backend == "jax"
+    assert here(environ={"KERAS_BACKEND": "torch"}).keras_backend == "torch"
+    (tmp_path / ".keras" / "keras.json").write_text("no JSON")
+    assert here().keras_backend == "tensorflow"
 
 
 @pytest.mark.parametrize(

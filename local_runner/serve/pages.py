@@ -36,7 +36,8 @@ def _environment() -> Environment:
     )  # fmt: skip
     environment.filters |= {
         "duration": in_words, "figure": shown.figure, "pretty": shown.pretty, "size": shown.size, "when": shown.when,
-        "cut": shown.cut, "short_type": shown.short_type, "sign": lambda state: _SIGNS[State(state)],
+        "cut": shown.cut, "signed": shown.signed, "short_type": shown.short_type,
+        "sign": lambda state: _SIGNS[State(state)],
     }  # fmt: skip
     environment.globals["links"] = links
     return environment

@@ -24,6 +24,16 @@ def figure(value: Any) -> str:
     return cut(value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False))
 
 
+def signed(difference: float) -> str:
+    """A difference with its sign.
+
+    Example:
+        >>> [signed(value) for value in (0.25, -32128.0, 1e-7, 0.0)]
+        ['+0.25', '-32128', '+1e-07', '+0']
+    """
+    return f"{difference:+.0f}" if difference.is_integer() and abs(difference) < 1e15 else f"{difference:+.4g}"
+
+
 def cut(text: str, length: int = LONGEST) -> str:
     """Text that fits a cell."""
     return text if len(text) <= length else f"{text[: length - 1]}…"

@@ -13,7 +13,7 @@ from local_runner.records import RunRecord, State, TaskRecord
 from local_runner.serve import lineage, links, logs, metrics, pages, places
 from local_runner.serve.requests import NamedRun, NamedTask, OpenStore
 
-PARTS = ("task_summary", "task_results")
+PARTS = ("task_summary", "task_error", "task_results")
 
 router = APIRouter()
 Offset = Annotated[int | None, Query(ge=0, le=1 << 50)]

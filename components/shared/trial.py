@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import statistics
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from components.shared.errors import InputError
-
-logger = logging.getLogger(__name__)
 
 MARGIN = 0.05
 """A challenger must be this much faster than the first candidate; less is noise, and the first is the safe one."""
@@ -29,7 +26,7 @@ class Trial:
 def faster_of(
     candidates: Mapping[str, Callable[[], None]],
     *,
-    warmup: int = 2,
+    warmup: int = 1,
     rounds: int = 7,
     budget_s: float = 20.0,
     margin: float = MARGIN,
@@ -42,7 +39,8 @@ def faster_of(
 
     Args:
         candidates: what to call, by name; each call does the same amount of work and waits for its result. The first
-            is the safe choice: it is kept unless another is faster by ``margin``.
+            is the safe choice: it is kept unless another is faster by ``margin``. A candidate that raises has lost, so
+            one whose loss drifts can say so by raising.
         warmup: calls of each before timing.
         rounds: timed calls of each, fewer when ``budget_s`` runs out, at least one.
         budget_s: seconds after which no further round begins.
@@ -50,41 +48,33 @@ def faster_of(
 
     Raises:
         InputError: there is no candidate.
-        Exception: what the first candidate raised, when every candidate failed.
+        Exception: what the first candidate raised, when all of them did.
     """
     if not candidates:
         raise InputError("trial: expected at least one candidate, got none")
-    running, failures, errors = dict(candidates), {}, {}
-    started = clock()
-    for name, call in candidates.items():
-        try:
-            for _ in range(max(1, warmup)):
-                call()
-        except Exception as error:  # a candidate this machine refuses loses; the reason is kept and said
-            del running[name]
-            failures[name], errors[name] = _first_line(error), error
-            logger.info("trial: %s failed: %s", name, failures[name])
-    if not running:
-        raise errors[next(iter(candidates))]
-    seconds = _time(running, rounds, lambda: clock() - started > budget_s, clock)
-    return _choose(seconds, failures, first=next(iter(running)), margin=margin)
-
-
-def _time(
-    running: Mapping[str, Callable[[], None]], rounds: int, late: Callable[[], bool], clock: Callable[[], float]
-) -> dict[str, float]:
-    taken: dict[str, list[float]] = {name: [] for name in running}
-    for done in range(rounds):
-        if done and late():
+    started, errors = clock(), {}
+    taken: dict[str, list[float]] = {name: [] for name in candidates}
+    for turn in range(warmup + rounds):
+        if turn > warmup and clock() - started > budget_s:
             break
-        for name, call in running.items():
+        for name in [name for name in candidates if name not in errors]:
             begun = clock()
-            call()
-            taken[name].append(clock() - begun)
-    return {name: statistics.median(values) for name, values in taken.items()}
+            try:
+                candidates[name]()
+            except Exception as error:  # a candidate this machine refuses loses; the reason is kept and said
+                errors[name] = error
+                continue
+            if turn >= warmup:
+                taken[name].append(clock() - begun)
+    seconds = {name: statistics.median(values) for name, values in taken.items() if name not in errors}
+    if not seconds:
+        raise errors[next(iter(candidates))]
+    failures = {name: _first_line(error) for name, error in errors.items()}
+    return _choose(seconds, failures, margin=margin)
 
 
-def _choose(seconds: dict[str, float], failures: dict[str, str], *, first: str, margin: float) -> Trial:
+def _choose(seconds: dict[str, float], failures: dict[str, str], *, margin: float) -> Trial:
+    first = next(iter(seconds))
     fastest = min(seconds, key=lambda name: seconds[name])
     winner = fastest if seconds[fastest] < (1 - margin) * seconds[first] else first
     times = ", ".join(f"{name} {value * 1e3:.3g} ms" for name, value in seconds.items())

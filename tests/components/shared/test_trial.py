@@ -46,7 +46,7 @@ def test_compilation_is_not_counted() -> None:
 
 def test_one_interruption_does_not_decide() -> None:
     clock = Clock()
-    interrupted = clock.work(0.5, 0.5, 0.5, 30.0, 0.5)  # two to warm up, then one slow round of seven
+    interrupted = clock.work(0.5, 0.5, 0.5, 30.0, 0.5)  # one to warm up, then one slow round of seven
     assert race(clock, {"plain": clock.work(1.0), "bf16": interrupted}, budget_s=1e9).winner == "bf16"
 
 
@@ -82,6 +82,21 @@ def test_a_candidate_this_machine_refuses_loses_with_its_reason() -> None:
     assert trial.winner == "plain"
     assert trial.failures == {"xla": "ValueError: XLA is not supported on METAL"}
     assert "xla failed: ValueError: XLA is not supported on METAL" in trial.reason
+
+
+def test_a_candidate_that_drifts_away_after_some_rounds_loses_too() -> None:
+    clock, left = Clock(), [4]
+
+    def drift() -> None:
+        clock.now += 0.1
+        left[0] -= 1
+        if not left[0]:
+            raise ArithmeticError("the loss is 3.1 where float32 has 1.2")
+
+    trial = race(clock, {"float32": clock.work(1.0), "float16": drift}, budget_s=1e9)
+    assert trial.winner == "float32"
+    assert "float16" not in trial.seconds
+    assert "the loss is 3.1" in trial.reason
 
 
 def test_when_all_fail_the_first_error_is_raised() -> None:

@@ -109,7 +109,11 @@ class LogTail:
     def watch(self, log: Path, tell: Callable[[str], None]) -> None:
         """Begin to pass on what is added to ``log`` from now."""
         with self._lock:
-            self._watched[log] = (tell, log.stat().st_size if log.exists() else 0)
+            try:
+                size = log.stat().st_size
+            except FileNotFoundError:
+                size = 0
+            self._watched[log] = (tell, size)
 
     def finish(self, log: Path) -> None:
         """Pass on the rest and stop watching."""

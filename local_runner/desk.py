@@ -106,8 +106,8 @@ class TaskDesk:
             return self._stubbed(turn, job)
         key, fingerprint = self.cache.fingerprint(job)
         turn.record = dataclasses.replace(
-            self._new(turn, job.kind), parameters=job.parameters, inputs=job.artifacts, cache_key=key,
-            fingerprint=fingerprint, folder=job.folder,
+            self._new(turn, job.kind, job.folder), parameters=job.parameters, inputs=job.artifacts, cache_key=key,
+            fingerprint=fingerprint,
         )  # fmt: skip
         if not (self.options.cache and turn.task.cache) or not turn.first or self._is_uncached(turn):
             return None
@@ -209,9 +209,10 @@ class TaskDesk:
             self.observer.task_progress(dataclasses.replace(record, progress=progress), progress)
             task_progress.write(record.folder, progress)
 
-    def _new(self, turn: Turn, kind: TaskKind) -> TaskRecord:
+    def _new(self, turn: Turn, kind: TaskKind, folder: Path | None = None) -> TaskRecord:
+        folder = folder or self._folder(turn)
         return TaskRecord(
-            self.names.run_id, turn.path, turn.task.name, kind, State.RUNNING, turn.attempt, folder=self._folder(turn)
+            self.names.run_id, turn.path, turn.task.name, kind, State.RUNNING, turn.attempt, folder=folder
         )
 
     def _ended(self, turn: Turn, state: State, **changes: Any) -> TaskRecord:

@@ -10,7 +10,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
@@ -173,7 +173,7 @@ def read_outputs(job: Job) -> tuple[Parameters, ArtifactLists]:
     """
     definitions = job.component.get("outputDefinitions") or {}
     written: dict[str, Any] = {}
-    if job.output_file.exists():
+    with suppress(FileNotFoundError):
         try:
             written = json.loads(job.output_file.read_bytes())
         except ValueError as error:

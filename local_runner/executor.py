@@ -22,6 +22,7 @@ from local_runner.errors import TaskError, TaskTimeoutError
 from local_runner.guard import guarded
 from local_runner.inputs import ArtifactLists, Parameters
 from local_runner.job import Job, Result, executor_input
+from local_runner.leftover_threads import told
 from local_runner.placeholders import Placeholders
 from local_runner.profiling import profiled
 from local_runner.records import ArtifactRecord, TaskKind
@@ -39,7 +40,7 @@ def execute(job: Job, code: ComponentCode, on_progress: Progress) -> Result:
         try:
             unwatched = nullcontext() if job.debug else _without_debugger()
             timeout = None if job.debug else job.timeout
-            with guarded(_environment(job), on_progress), unwatched, _limited(timeout):
+            with told(), guarded(_environment(job), on_progress), unwatched, _limited(timeout):
                 if job.kind == TaskKind.CONTAINER:
                     from local_runner import container
 

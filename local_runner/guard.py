@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -103,7 +103,7 @@ class _ProgressHandler(logging.Handler):
 @contextmanager
 def _logging(on_progress: Callable[[Mapping[str, Any]], None]) -> Iterator[None]:
     root, progress = logging.root, logging.getLogger(PROGRESS_LOGGER)
-    before = _logger_states()
+    before, names = _logger_states(), logging.root.manager.loggerDict.copy()
     disabled, propagate, known = root.manager.disable, progress.propagate, root.level == logging.WARNING
     root.handlers, root.level = [], logging.WARNING
     progress.handlers, progress.level, progress.propagate = [_ProgressHandler(on_progress)], logging.INFO, False
@@ -120,8 +120,21 @@ def _logging(on_progress: Callable[[Mapping[str, Any]], None]) -> Iterator[None]
         if levels or not known or root.manager.disable != disabled:
             root.manager.disable = disabled
             _forget_level_caches()
+        _reset_new(names)
         progress.propagate = propagate
         progress._cache.clear()  # type: ignore[attr-defined]
+
+
+def _reset_new(names: Collection[str]) -> None:
+    """Reset loggers that a task named itself; one of a module it imported keeps what the module set, as that stays."""
+    known = logging.root.manager.loggerDict
+    if len(known) == len(names):
+        return
+    for name in known.keys() - set(names):
+        logger, module = known[name], name.partition(".")[0]
+        if isinstance(logger, logging.Logger) and (module not in sys.modules or module == "ephemeral_component"):
+            logger.level, logger.handlers, logger.disabled, logger.propagate = logging.NOTSET, [], False, True
+            logger._cache.clear()  # type: ignore[attr-defined]
 
 
 _LoggerState = tuple[logging.Logger, int, tuple[logging.Handler, ...], bool]

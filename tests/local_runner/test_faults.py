@@ -1,5 +1,7 @@
 """Runs that are killed at any instant, and runs that share a store."""
 
+import json
+import os
 import random
 import signal
 import subprocess
@@ -15,6 +17,8 @@ from local_runner.records import State
 from local_runner.store import Store
 
 COMMAND = [sys.executable, "-m", "local_runner"]
+REPOSITORY = Path(__file__).parents[2]
+KILLS = 50
 
 
 @dsl.component(base_image="python:3.11")
@@ -83,3 +87,19 @@ def test_two_runs_at_once_on_one_store(compiled: Path, round_: int) -> None:
         runs = store.runs()
         assert [run.outputs for run in runs] == [{"Output": 4}] * 2
         assert [len(store.tasks(run.id)) for run in runs] == [4, 4]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_a_forecasting_run_killed_fifty_times_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
+    words = [sys.executable, str(Path(__file__).with_name("killed_forecasting.py")), str(tmp_path), str(KILLS)]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run(words, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr[-2000:]
+    found = json.loads(done.stdout.splitlines()[-1])
+    undisturbed = found["undisturbed"]
+    assert undisturbed["outputs"] == {"Output": "soybean-oil-1m/1"}
+    assert set(undisturbed["figures"]) == {"train", "evaluate", "explain"}
+    assert sum(story["kills"] for story in found["killed"]) == KILLS
+    for story in found["killed"]:
+        assert story == {**undisturbed, "kills": story["kills"]}, done.stderr[-2000:]

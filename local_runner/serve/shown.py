@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
 from typing import Any
 
 LONGEST = 200
@@ -31,7 +30,7 @@ def signed(difference: float) -> str:
         >>> [signed(value) for value in (0.25, -32128.0, 1e-7, 0.0)]
         ['+0.25', '-32128', '+1e-07', '+0']
     """
-    return f"{difference:+.0f}" if difference.is_integer() and abs(difference) < 1e15 else f"{difference:+.4g}"
+    return f"{difference:+.0f}" if float(difference).is_integer() and abs(difference) < 1e15 else f"{difference:+.4g}"
 
 
 def cut(text: str, length: int = LONGEST) -> str:
@@ -42,22 +41,6 @@ def cut(text: str, length: int = LONGEST) -> str:
 def pretty(value: Any) -> str:
     """A nested value as indented JSON, text as it is."""
     return value if isinstance(value, str) else json.dumps(value, indent=2, default=str, ensure_ascii=False)
-
-
-def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as dotted keys.
-
-    Example:
-        >>> flat({"train": {"epochs": 3}, "seed": 1})
-        {'train.epochs': 3, 'seed': 1}
-    """
-    out: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping) and value:
-            out |= flat(value, f"{prefix}{key}.")
-        else:
-            out[f"{prefix}{key}"] = value
-    return out
 
 
 def size(count: int) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from local_runner.plan import Dag, Pipeline, Task
 
-WIDTH, HEIGHT = 148, 46
+WIDTH, HEIGHT = 168, 46
 GAP_X, GAP_Y = 34, 14
 PADDING, TITLE = 12, 22
 LANE = 6

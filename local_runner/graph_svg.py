@@ -21,6 +21,9 @@ COLOURS = {
 }
 """Fill and line by state; the state is also written, colour alone tells nothing."""
 
+_LETTER = 6.6
+"""Width of a letter, in pixels, of the fonts a browser is likely to have; boxes cannot measure their text."""
+
 _WORST = (State.FAILED, State.INTERRUPTED, State.RUNNING, State.SUCCEEDED, State.CACHED, State.SKIPPED, State.PENDING)
 
 
@@ -76,11 +79,14 @@ def _box(box: Box, records: Sequence[TaskRecord]) -> str:
     look = f'fill="{"#fbfcfd" if box.scope else fill}" stroke="{line}"' + (
         ' stroke-dasharray="4 3"' if box.scope else ""
     )
-    name, said = html.escape(_shortened(box.name, 21)), html.escape(_said(state, records))
+    room = int((box.width - 20) / _LETTER)
     tip = html.escape(box.path)
     if box.scope:
-        words = f'<text x="{box.x + 10:.1f}" y="{box.y + 17:.1f}" fill="{line}">{name} · {said}</text>'
+        title = _shortened(f"{box.name} · {_said(state, records, room - len(box.name) - 3)}", room)
+        words = f'<text x="{box.x + 10:.1f}" y="{box.y + 17:.1f}" fill="{line}">{html.escape(title)}</text>'
     else:
+        name = html.escape(_shortened(box.name, int(room * 0.9)))  # bold letters are wider
+        said = html.escape(_said(state, records, room))
         words = (
             f'<text x="{box.x + 10:.1f}" y="{box.y + 19:.1f}" font-weight="600" fill="#1c2733">{name}</text>'
             f'<text x="{box.x + 10:.1f}" y="{box.y + 36:.1f}" fill="{line}">{said}</text>'
@@ -88,14 +94,15 @@ def _box(box: Box, records: Sequence[TaskRecord]) -> str:
     return f"<g><title>{tip}</title><rect {frame} {look}/>{words}</g>"
 
 
-def _said(state: State, records: Sequence[TaskRecord]) -> str:
+def _said(state: State, records: Sequence[TaskRecord], room: int) -> str:
+    """State, how many iterations are in it, and how long they took if there is room for so many letters."""
     if not records:
         return "not started"
-    seconds = sum(task.seconds or 0.0 for task in records)
     alike = sum(task.state == state for task in records)
     several = "" if len(records) == 1 else f"{alike} × " if alike == len(records) else f"{alike} of {len(records)} "
-    took = f", {in_words(seconds)}" if state in (State.SUCCEEDED, State.FAILED) else ""
-    return f"{several}{state.value}{took}"
+    said = f"{several}{state.value}"
+    took = f", {in_words(sum(task.seconds or 0.0 for task in records))}"
+    return said + took if state in (State.SUCCEEDED, State.FAILED) and len(said + took) <= room else said
 
 
 def _shortened(name: str, length: int) -> str:

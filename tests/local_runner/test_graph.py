@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import json
 import random
+import re
 
 import pytest
 
 from local_runner import plan
-from local_runner.graph import Arrow, Box, layout
+from local_runner.graph import WIDTH, Arrow, Box, layout
 from local_runner.graph_svg import graph_svg
 from local_runner.plan import Pipeline
 from local_runner.records import State, TaskKind, TaskRecord
@@ -104,3 +105,18 @@ def test_iterations_that_ended_differently_are_counted() -> None:
     drawn = graph_svg(pipeline({"group": [], "after": ["group"]}), tasks)
     assert "1 of 3 failed" in drawn
     assert "not started" in drawn
+
+
+@pytest.mark.parametrize("count", [1, 3000], ids=["one", "many"])
+@pytest.mark.parametrize("seconds", [0.001, 100_000.0], ids=["quick", "long"])
+def test_words_fit_their_box(count: int, seconds: float) -> None:
+    names = ["a-task-with-a-name-much-too-long-for-its-box", "group"]
+    states = [State.SUCCEEDED] * (count - 1) + [State.INTERRUPTED if count > 1 else State.SUCCEEDED]
+    tasks = [
+        TaskRecord("run", path, path, TaskKind.PYTHON, state, started=0.0, finished=seconds)
+        for i, state in enumerate(states)
+        for path in (names[0], "group", f"group/{i}/in")
+    ]
+    drawn = graph_svg(pipeline({names[0]: [], "group": []}), tasks)
+    for words in re.findall(r"<text[^>]*>([^<]*)</text>", drawn):
+        assert len(words) * 6.6 <= WIDTH + 24, words

@@ -52,7 +52,12 @@ def page(request: Request, template: str, status: int = 200, **view: Any) -> HTM
         .get_template(template)
         .render(root=request.app.state.root, live=links.live(address) if view.get("again") else "", **view)
     )
-    return HTMLResponse(text, status_code=status)
+    return HTMLResponse(_encodable(text), status_code=status)
+
+
+def _encodable(text: str) -> str:
+    """Text without the halves of characters that JSON, and names of files, may hold."""
+    return text.encode("utf-8", errors="replace").decode("utf-8")
 
 
 def again(run: RunRecord) -> float:
@@ -64,7 +69,7 @@ def parts(names: Iterable[str], look: Callable[[], Mapping[str, Any]]) -> JSONRe
     """The parts of a page that change, each by its template ``part_<name>.html``, from what ``look`` gives."""
     began = time.thread_time()
     view, environment = look(), _environment()
-    texts = {name: environment.get_template(f"part_{name}.html").render(**view) for name in names}
+    texts = {name: _encodable(environment.get_template(f"part_{name}.html").render(**view)) for name in names}
     # A run of thousands of tasks is asked for less often: to be watched must not slow it down.
     longest = _SHARE * (time.thread_time() - began)
     return JSONResponse({"parts": texts, "again": view["again"] and max(view["again"], longest)})

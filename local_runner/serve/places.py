@@ -101,11 +101,20 @@ def _files(root: Path, folder: Path) -> Iterator[File]:
 def _file(root: Path, folder: Path, path: Path) -> File:
     name = path.relative_to(folder).as_posix()
     place = inside(root, path)
-    if place is None:
+    if place is None or not _is_text(name):
         return File(name, None)
     status = place.stat()
     # Opening a named pipe would wait for ever.
     return File(name, place, status.st_size) if stat.S_ISREG(status.st_mode) else File(name, None)
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name can stand in an address: Linux lets files be named by any bytes."""
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def log(root: Path, task: TaskRecord) -> Path | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -269,6 +270,20 @@ def test_a_damaged_artifact_is_a_message(site: Site, scribe: Scribe, content: by
     scribe.artifact(run, name, content)
     scribe.end(run)
     assert site.get(f"/runs/{run.id}/artifact?path=first&name={name}").status == 200
+
+
+def test_halves_of_characters_and_names_of_bytes_are_shown_as_far_as_they_go(site: Site, scribe: Scribe) -> None:
+    half = "half \ud800 a character"
+    run = scribe.run(arguments={half: half})
+    folder = run.folder / "tasks" / "first" / "out"
+    folder.mkdir(parents=True)
+    (folder / os.fsdecode(b"bytes \xff.txt")).write_text("x")
+    artifact = ArtifactRecord("out", "system.Metrics", str(folder), {half: half})
+    task = scribe.task(run, artifacts={"out": (artifact,)}, parameters={half: half}, state=State.RUNNING)
+    task_progress.write(task.folder, {"what": half, "step": 1})
+    for address in ("/", "/live", f"/runs/{run.id}", f"/runs/{run.id}/live", f"/runs/{run.id}/task?path=first"):
+        assert site.get(address).status == 200, address
+    assert "not shown" in site.get(f"/runs/{run.id}/artifact?path=first&name=out").text
 
 
 def test_the_style_sheet_and_the_graph_agree_on_colours() -> None:

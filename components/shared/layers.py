@@ -189,7 +189,8 @@ class KnownEffect(keras.layers.Layer):  # type: ignore[misc]
     """A linear effect of known-ahead covariates on each channel, taken out of the window (Lin et al. 2024).
 
     ``call`` takes window (B, L, V), whose last ``known`` variates are the covariates, and ahead (B, S, known); it
-    returns the window less the effect, and the effect on the rows ahead (B, S, channels).
+    returns the window less the effect, and the effect on the rows ahead (B, S, channels). The effect has a closed form
+    and is not trained.
     """
 
     def __init__(self, known: int, channels: int, **kwargs: Any) -> None:
@@ -197,7 +198,8 @@ class KnownEffect(keras.layers.Layer):  # type: ignore[misc]
         self.known, self.channels = known, channels
 
     def build(self, _: Any) -> None:
-        self.kernel = self.add_weight(name="kernel", shape=(self.known, self.channels), initializer="zeros")
+        shape = (self.known, self.channels)
+        self.kernel = self.add_weight(name="kernel", shape=shape, initializer="zeros", trainable=False)
 
     def call(self, inputs: Any) -> tuple[Any, Any]:
         window, ahead = inputs

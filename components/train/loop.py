@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +46,7 @@ def fit(
     target: TargetScaling | None = None,
     device: Device | None = None,
     logs: Path | None = None,
+    watch: Sequence[keras.callbacks.Callback] = (),
 ) -> Fitted:
     """Train the configured model on the train windows, choosing by the validation windows.
 
@@ -57,10 +58,13 @@ def fit(
         target: scale of the label, for losses that read it.
         device: where it runs; None for the CPU.
         logs: TensorBoard folder, or None.
+        watch: callbacks that run after all others.
 
     Raises:
         TandemError: the validation loss is not finite in any epoch, so there is no model to keep.
     """
+    if (grow := models.REGISTRY[config.model.kind].fit) is not None:
+        return grow(config, source, work, seed=seed, device=device, watch=watch)
     import keras
 
     loss = losses.build(config.loss, target)
@@ -85,13 +89,14 @@ def fit(
         models.initialise(model, config.model, source)
     began = time.perf_counter()
     if not callbacks.already_stopped(config, model, history.read(work)[:first_epoch]):
-        around = callbacks.build(config, work, seed, first_epoch, logs)
+        around = [*callbacks.build(config, work, seed, first_epoch, logs), *watch]
         if resident:
             _run_on_device(config, model, steps, source, around, seed, first_epoch)
         else:
             _run_from_host(config, model, source, around, seed, first_epoch)
     seconds = time.perf_counter() - began
     rows, best = _choose(config, model, work)
+    models.finish(model, config.model, source)
     return Fitted(model, rows, best, seconds, len(rows) - first_epoch, how)
 
 

@@ -17,6 +17,7 @@ from components.train.models.kind import ModelKind, WindowShape
 if TYPE_CHECKING:
     import keras
 
+    from components.train.config import TrainConfig
     from components.train.source import WindowSource
 
 
@@ -39,10 +40,25 @@ ModelConfig = Annotated[Union[tuple(kind.config for kind in REGISTRY.values())],
 
 def build(config: Any, shape: WindowShape) -> keras.Model:
     """Build the functional model of a config, for windows and forecasts of a shape."""
-    return REGISTRY[config.kind].build(config, shape)
+    construct = REGISTRY[config.kind].build
+    if construct is None:
+        raise TypeError(f"{config.kind} is no network: train it with components.train.loop.fit")
+    return construct(config, shape)
 
 
 def initialise(model: keras.Model, config: Any, source: WindowSource) -> None:
     """Set weights that have a closed form from the train windows, for models that have such."""
     if (start := REGISTRY[config.kind].initialise) is not None:
         start(model, config, source)
+
+
+def finish(model: keras.Model, config: Any, source: WindowSource) -> None:
+    """Change the weights that training ended with, for models that ask for it."""
+    if (end := REGISTRY[config.kind].finish) is not None:
+        end(model, config, source)
+
+
+def problems(config: TrainConfig, shape: WindowShape) -> list[str]:
+    """What a training asks for that its kind of model cannot do."""
+    judge = REGISTRY[config.model.kind].problems
+    return judge(config, shape) if judge is not None else []

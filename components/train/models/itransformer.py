@@ -15,7 +15,7 @@ from pydantic import Field, PositiveInt, model_validator
 
 from components.shared.config import StrictModel
 from components.train.models import blocks, closed_form
-from components.train.models.kind import ModelKind, WindowShape
+from components.train.models.kind import LEARNING_SPACE, ModelKind, WindowShape
 
 if TYPE_CHECKING:
     import keras
@@ -40,6 +40,8 @@ class ITransformerConfig(StrictModel):
     """Take the effect of known-ahead covariates out of the window first, and put it back into the forecast."""
     covariates: Literal["none", "past", "ahead"] = "ahead"
     """Known-ahead covariates as tokens: not at all, up to the origin as in the paper, or past it too."""
+    average: bool = True
+    """With a linear map: forecast the mean of what training ended with and of the map it started from."""
     penalty: closed_form.Penalty = "auto"
     """Ridge penalty of the linear map's closed form; ``auto`` takes the largest that does no worse on validation."""
 
@@ -124,4 +126,18 @@ def initialise(model: keras.Model, config: ITransformerConfig, source: WindowSou
     closed_form.start(model, source, penalty=config.penalty)
 
 
-MODELS = {"itransformer": ModelKind(ITransformerConfig, build, initialise)}
+def finish(model: keras.Model, config: ITransformerConfig, source: WindowSource) -> None:
+    """Average with the line that training started from."""
+    if config.average and config.skip == "linear" and source.shape.channels:
+        closed_form.average(model, source, penalty=config.penalty)
+
+
+SPACE = {
+    **LEARNING_SPACE,
+    "model.d_model": {"choices": [64, 128, 256, 512]},
+    "model.layers": {"low": 1, "high": 4},
+    "model.heads": {"choices": [4, 8]},
+    "model.dropout": {"low": 0.0, "high": 0.4},
+}
+
+MODELS = {"itransformer": ModelKind(ITransformerConfig, build, initialise, finish, SPACE)}

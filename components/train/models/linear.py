@@ -12,7 +12,7 @@ from pydantic import Field
 
 from components.shared.config import StrictModel
 from components.train.models import blocks, closed_form
-from components.train.models.kind import ModelKind, WindowShape
+from components.train.models.kind import LEARNING_SPACE, ModelKind, WindowShape
 
 if TYPE_CHECKING:
     import keras
@@ -24,6 +24,8 @@ class LinearConfig(StrictModel):
     kind: Literal["linear"]
     cycle: bool = False
     """Take the effect of known-ahead covariates out of the window first, and put it back into the forecast."""
+    average: bool = True
+    """Forecast the mean of the map that training ended with and of the one it started from."""
     penalty: closed_form.Penalty = "auto"
     """Ridge penalty of the closed form; ``auto`` takes the largest that does no worse on the validation windows."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
@@ -62,4 +64,12 @@ def initialise(model: keras.Model, config: LinearConfig, source: WindowSource) -
     closed_form.start(model, source, penalty=config.penalty)
 
 
-MODELS = {"linear": ModelKind(LinearConfig, build, initialise)}
+def finish(model: keras.Model, config: LinearConfig, source: WindowSource) -> None:
+    """Average with the line that training started from."""
+    if config.average and source.shape.channels:
+        closed_form.average(model, source, penalty=config.penalty)
+
+
+SPACE = {**LEARNING_SPACE, "model.dropout": {"low": 0.0, "high": 0.5}}
+
+MODELS = {"linear": ModelKind(LinearConfig, build, initialise, finish, SPACE)}

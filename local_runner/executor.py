@@ -99,18 +99,25 @@ def _limited(seconds: float | None) -> Iterator[None]:
         yield
         return
 
-    running = True
+    running, rung = True, False
+    late = TaskTimeoutError(f"the task ran longer than the {seconds:g} s it was allowed")
 
     def ring(_: int, __: FrameType | None) -> None:
+        nonlocal rung
         if running:
+            rung = True
             signal.setitimer(signal.ITIMER_REAL, _AGAIN)
-            raise TaskTimeoutError(f"the task ran longer than the {seconds:g} s it was allowed")
+            raise late
 
     before = signal.signal(signal.SIGALRM, ring)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         try:
             yield
+        except Exception as error:  # told in the middle of something, code may end with an error of its own making
+            if rung and error is not late:
+                raise late from error
+            raise
         finally:
             running = False
     finally:  # a ring in the finally above ends up here; the next one would be seconds away

@@ -31,6 +31,16 @@ def stubborn():
 
 
 @dsl.component(base_image=IMAGE)
+def fail_when_told():
+    import time
+
+    try:
+        time.sleep(60)
+    except Exception:
+        raise KeyError("what the code it was in the middle of makes of it") from None
+
+
+@dsl.component(base_image=IMAGE)
 def wait_for_child(marks: str):
     import subprocess
     import sys
@@ -68,6 +78,16 @@ def test_a_task_that_catches_its_timeout_and_goes_on_is_told_again(execute):
     run = execute(once, timeout={"": 0.3})
     assert run.tasks["stubborn"].log.read_text().count("went on after TaskTimeoutError") == 2
     assert run.tasks["stubborn"].seconds < 30
+
+
+def test_an_error_that_only_follows_from_the_timeout_does_not_hide_it(execute):
+    @dsl.pipeline
+    def once():
+        fail_when_told()
+
+    run = execute(once, timeout={"": 0.3})
+    assert run.tasks["fail-when-told"].error == TOLD
+    assert isinstance(run.error.__cause__, KeyError)
 
 
 def test_what_a_late_task_had_started_is_ended_too(execute, tmp_path):

@@ -241,3 +241,19 @@ def test_a_browser_runs_nothing_a_run_says(site: Site, hostile: str, tab: Any) -
             tab.goto(site.address + address)
             assert tab.title() != "ran", address
             assert tab.locator("main img[src=x]").count() == 0, address
+
+
+def test_markdown_neither_runs_nor_loads_anything(site: Site, scribe: Scribe) -> None:
+    run = scribe.run()
+    text = (
+        "[a](javascript:alert(1)) [b](data:text/html,x) <img src=x onerror=alert(1)> <javascript:x> "
+        "![c](http://127.0.0.1/x.png)"
+    )
+    scribe.artifact(run, "note", text, "system.Markdown")
+    scribe.end(run)
+    answer = site.get(f"/runs/{run.id}/artifact?path=first&name=note")
+    shown = answer.text[answer.text.index("<article") : answer.text.index("</article>")]
+    assert "<img src=x" not in shown
+    assert 'href="javascript' not in shown
+    assert 'href="data' not in shown
+    assert "img-src 'self';" in answer.headers["content-security-policy"]

@@ -8,6 +8,7 @@ plateau and best checkpoint had seen, so a kill at the wrong instant changes the
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -156,3 +157,17 @@ def _progress() -> keras.callbacks.Callback:
             progress.report("epoch", epoch + 1, self.params["epochs"], **{k: float(v) for k, v in (logs or {}).items()})
 
     return Progress()
+
+
+def watcher(work: Path, told: Callable[[list[history.Row]], None]) -> keras.callbacks.Callback:
+    """Tell the rows of all finished epochs, those before a restart too, at the start and after each epoch."""
+    import keras
+
+    class Watcher(keras.callbacks.Callback):
+        def on_train_begin(self, logs: Any = None) -> None:
+            told(history.read(work))
+
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            told(history.read(work))
+
+    return Watcher()

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ValidationInfo,
+    field_validator,
+)
 
 from components.shared.config import StrictModel
 from components.train import losses
 from components.train.losses import LossConfig
 from components.train.models import ModelConfig
+from components.train.tuning import space
+from components.train.tuning.space import TuneConfig
 
 
 class OptimizerConfig(StrictModel):
@@ -80,3 +90,16 @@ class TrainConfig(StrictModel):
     """``auto`` takes a lower precision only where a short trial on this machine finds it faster and as exact."""
     xla: bool | Literal["auto"] = "auto"
     """Compile whole epochs with XLA; ``auto`` decides long trainings by a short trial; short ones go without."""
+    tune: TuneConfig | None = None
+    """Search for better settings first, then keep the best trial; null to train as configured."""
+
+    @field_validator("tune")
+    @classmethod
+    def _every_trial_is_valid(cls, tune: TuneConfig | None, info: ValidationInfo) -> TuneConfig | None:
+        others = cls.model_fields.keys() - {"tune"}
+        if tune is None or not others <= info.data.keys():
+            return tune  # what is wrong elsewhere is said first
+        found = space.problems(tune.space, cls(**{name: info.data[name] for name in others}))
+        if found:
+            raise ValueError(f"the search space cannot be tried: {'; '.join(found)}")
+        return tune

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import platform
 import shutil
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from components.shared import device as hardware
 from components.shared import errors, files
 from components.shared.artifacts import Prepared
-from components.train import archive, curves, history, loop, losses
+from components.train import archive, callbacks, curves, history, loop, losses, residuals
 from components.train.source import WindowSource
+from components.train.tuning import study
+from components.train.tuning.page import add_search
 
 if TYPE_CHECKING:
     from components.train.config import TrainConfig
+    from components.train.tuning.trials import Search
 
 
 @dataclass(frozen=True)
@@ -63,15 +71,12 @@ def run(
     hardware.apply(chosen)
     work = Path(f"{model_path}.progress")
     work.mkdir(parents=True, exist_ok=True)
-    fitted = loop.fit(
-        config,
-        WindowSource.of(prepared, config.loss),
-        work,
-        seed=seed,
-        target=prepared.preprocessing.target,
-        device=chosen,
-        logs=work / "tensorboard" if config.tensorboard else None,
-    )
+    search = tuned(config, prepared, work, seed, chosen) if config.tune and config.tune.trials else None
+    if search is not None:
+        config = search.config
+    fitted = fit(config, prepared, search.work if search else work, seed, chosen, logs=work / "tensorboard")
+    if search is not None and not fitted.epochs_now:
+        fitted = dataclasses.replace(fitted, seconds=search.best.seconds, epochs_now=search.best.epochs)
     best = fitted.history[fitted.best_epoch]
     figures = TrainFigures(
         kind=config.model.kind,
@@ -84,16 +89,56 @@ def run(
         seconds=round(fitted.seconds, 3),
         windows_per_second=round(fitted.epochs_now * len(prepared.starts("train")) / fitted.seconds, 1),
     )
-    write_model(model_path, config, prepared, fitted, chosen, seed, work)
-    curves.page(figures.kind, fitted.history, fitted.best_epoch).write(curves_path)
+    write_model(model_path, config, prepared, fitted, chosen, seed, work, search)
+    page = curves.page(figures.kind, fitted.history, fitted.best_epoch)
+    (page if search is None else add_search(page, search)).write(curves_path)
     shutil.rmtree(work, ignore_errors=True)
     return figures
+
+
+def fit(
+    config: TrainConfig,
+    prepared: Prepared,
+    work: Path,
+    seed: int,
+    chosen: hardware.Device,
+    *,
+    logs: Path,
+    watch: Callable[[Sequence[history.Row]], None] | None = None,
+) -> loop.Fitted:
+    """Train one configuration in a folder of its own; ``watch`` is told the finished epochs after each."""
+    work.mkdir(parents=True, exist_ok=True)
+    return loop.fit(
+        config,
+        WindowSource.of(prepared, config.loss),
+        work,
+        seed=seed,
+        target=prepared.preprocessing.target,
+        device=chosen,
+        logs=logs if config.tensorboard else None,
+        watch=[callbacks.watcher(work, watch)] if watch else [],
+    )
+
+
+def tuned(config: TrainConfig, prepared: Prepared, work: Path, seed: int, chosen: hardware.Device) -> Search:
+    """Search for better settings; the best trial's training is finished and lies in the search's ``work``."""
+
+    def train(config: TrainConfig, work: Path, watch: Callable[[Sequence[history.Row]], None]) -> loop.Fitted:
+        return fit(config, prepared, work, seed, chosen, logs=work, watch=watch)
+
+    def point_error(config: TrainConfig, fitted: loop.Fitted) -> float:
+        source, point = WindowSource.of(prepared, config.loss), losses.describe(config.loss)["point"]
+        return float(np.mean(np.square(residuals.validation_errors(fitted.model, source, point))))
+
+    # Another space is another search: what it drew before says nothing about this one.
+    name = hashlib.sha256(f"{config.model_dump_json()} {seed}".encode()).hexdigest()[:12]
+    return study.search(config, work / f"tuning-{name}", train, point_error)
 
 
 def check(config: TrainConfig, prepared: Prepared) -> None:
     """Refuse what would only fail after work was done."""
     problems = []
-    if config.loss.kind == "financial" and prepared.preprocessing.target.transform == "level":
+    if "financial" in _losses(config) and prepared.preprocessing.target.transform == "level":
         problems.append(
             "train.loss: financial weighs the direction of a change, but preprocess.target_transform is level: "
             "set it to difference or log_return"
@@ -105,8 +150,16 @@ def check(config: TrainConfig, prepared: Prepared) -> None:
     ]
     if config.tensorboard and not _installed("tensorboard"):
         problems.append("train.tensorboard needs the tensorboard package: pip install 'tandem-pipelines[tensorboard]'")
+    if config.tune and config.tune.trials and not _installed("optuna"):
+        problems.append("train.tune needs Optuna: pip install 'tandem-pipelines[tune]'")
     if problems:
         raise errors.InputError(problems)
+
+
+def _losses(config: TrainConfig) -> set[str]:
+    """Kinds of loss that training may use: the configured one, and those that a search varies."""
+    varied = study.space_of(config).get("loss.kind") if config.tune and config.tune.trials else None
+    return {config.loss.kind, *(varied.tried if varied else ())}
 
 
 def write_model(
@@ -117,6 +170,7 @@ def write_model(
     chosen: hardware.Device,
     seed: int,
     work: Path,
+    search: Search | None = None,
 ) -> None:
     """Write the model folder; see :mod:`components.shared.artifacts` for its layout."""
     import yaml
@@ -128,10 +182,15 @@ def write_model(
         (folder / "config.yaml").write_text(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
         history.write(folder, fitted.history)
         files.write_json(folder / "environment.json", environment(chosen, seed))
+        described = losses.describe(config.loss)
         window = [None, preprocessing.lookback, len(preprocessing.features)]
         outputs = {"forecast": [None, losses.parameters(config.loss)]}
         signature = {"kind": config.model.kind, "inputs": {"window": window}, "outputs": outputs}
-        files.write_json(folder / "signature.json", signature | {"distribution": losses.describe(config.loss)})
+        files.write_json(folder / "signature.json", signature | {"distribution": described})
+        off = residuals.validation_errors(fitted.model, WindowSource.of(prepared, config.loss), described["point"])
+        residuals.write(folder, off)
+        if search is not None:
+            search.write(folder)
         if config.tensorboard:
             shutil.copytree(work / "tensorboard", folder / "tensorboard")
 

@@ -8,7 +8,7 @@ from pydantic import Field, PositiveInt
 
 from components.shared.config import StrictModel
 from components.train.models import blocks
-from components.train.models.kind import ModelKind, WindowShape
+from components.train.models.kind import LEARNING_SPACE, ModelKind, WindowShape
 
 if TYPE_CHECKING:
     import keras
@@ -35,4 +35,12 @@ def build(config: FeedforwardConfig, shape: WindowShape) -> keras.Model:
     return keras.Model(window, blocks.forecast_output(x, shape), name=config.kind)
 
 
-MODELS = {"feedforward": ModelKind(FeedforwardConfig, build)}
+SPACE = {
+    **LEARNING_SPACE,
+    "model.units": {"choices": [[32], [64], [128], [64, 32], [128, 64], [256, 128]]},
+    "model.activation": {"choices": ["relu", "gelu", "selu", "silu"]},
+    "model.norm": {"choices": ["none", "batch", "layer"]},
+    "model.dropout": {"low": 0.0, "high": 0.5},
+}
+
+MODELS = {"feedforward": ModelKind(FeedforwardConfig, build, space=SPACE)}

@@ -8,7 +8,7 @@ from pydantic import Field, PositiveInt
 
 from components.shared.config import StrictModel
 from components.train.models import blocks
-from components.train.models.kind import ModelKind, WindowShape
+from components.train.models.kind import LEARNING_SPACE, ModelKind, WindowShape
 
 if TYPE_CHECKING:
     import keras
@@ -42,4 +42,13 @@ def build(config: LSTMConfig | GRUConfig, shape: WindowShape) -> keras.Model:
     return keras.Model(window, blocks.forecast_output(x, shape), name=config.kind)
 
 
-MODELS = {"lstm": ModelKind(LSTMConfig, build), "gru": ModelKind(GRUConfig, build)}
+SPACE = {
+    **LEARNING_SPACE,
+    "model.units": {"choices": [[16], [32], [64], [32, 16], [64, 32], [128, 64]]},
+    "model.dropout": {"low": 0.0, "high": 0.5},
+}
+
+MODELS = {
+    "lstm": ModelKind(LSTMConfig, build, space=SPACE),
+    "gru": ModelKind(GRUConfig, build, space=SPACE),
+}

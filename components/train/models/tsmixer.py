@@ -8,7 +8,7 @@ from pydantic import Field, PositiveInt
 
 from components.shared.config import StrictModel
 from components.train.models import blocks
-from components.train.models.kind import ModelKind, WindowShape
+from components.train.models.kind import LEARNING_SPACE, ModelKind, WindowShape
 
 if TYPE_CHECKING:
     import keras
@@ -64,4 +64,11 @@ def _mix_variates(config: TSMixerConfig, shape: WindowShape, x: Any, depth: int)
     return keras.layers.Dropout(config.dropout, name=f"narrow_dropout_{depth}")(x)
 
 
-MODELS = {"tsmixer": ModelKind(TSMixerConfig, build)}
+SPACE = {
+    **LEARNING_SPACE,
+    "model.d_ff": {"choices": [16, 32, 64, 128]},
+    "model.layers": {"low": 1, "high": 4},
+    "model.dropout": {"low": 0.0, "high": 0.7},
+}
+
+MODELS = {"tsmixer": ModelKind(TSMixerConfig, build, space=SPACE)}

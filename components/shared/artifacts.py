@@ -2,7 +2,8 @@
 
 table       part-*.parquet, schema.json
 prepared    features.npy labels.npy targets.npy times.npy starts-<split>.npy, preprocessing.json
-model       model.keras, config.yaml, preprocessing.json, history.csv, environment.json, signature.json
+model       model.keras (or model.json of XGBoost, or the folder members of an ensemble), config.yaml,
+            preprocessing.json, history.csv, environment.json, signature.json
 forecasts   a table: origin, time, truth, then one column a forecaster
 """
 
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from components.shared.boosted import BoostedTrees, WindowColumns
 from components.shared.errors import ArtifactError
 from components.shared.files import digest_of_files, new_folder, read_json, write_json
 from components.shared.preprocessing import Preprocessing
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MANIFEST_VERSION = 1
+MODEL_FILES = {"keras": "model.keras", "xgboost": "model.json", "ensemble": "members"}
+"""What holds the model itself, by the framework it is made with."""
 
 
 @dataclass(frozen=True)
@@ -184,7 +188,7 @@ class Prepared:
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A trained model folder: the Keras file with everything needed to feed it and to read its answer."""
+    """A trained model folder: the model's file with everything needed to feed it and to read its answer."""
 
     path: Path
     preprocessing: Preprocessing
@@ -192,8 +196,8 @@ class TrainedModel:
     @classmethod
     def open(cls, path: str | Path) -> Self:
         folder = Path(path)
-        if not (folder / "model.keras").is_file():
-            raise ArtifactError(f"{folder} holds no model.keras: is it a model artifact?")
+        if not any((folder / name).exists() for name in MODEL_FILES.values()):
+            raise ArtifactError(f"{folder} holds no {' or '.join(MODEL_FILES.values())}: is it a model artifact?")
         return cls(folder, Preprocessing.read(folder / "preprocessing.json"))
 
     @cached_property
@@ -207,15 +211,56 @@ class TrainedModel:
         """Kind of the model, for example ``lstm``."""
         return str(self.signature["kind"])
 
+    @property
+    def framework(self) -> str:
+        """What the model is made with: a key of :data:`MODEL_FILES`."""
+        return str(self.signature.get("framework", "keras"))
+
+    @property
+    def files(self) -> list[Path]:
+        """The files that decide what the model answers."""
+        own = [self.path / name for name in ("preprocessing.json", "signature.json")]
+        if self.framework == "ensemble":
+            return [*(file for member in self.members.values() for file in member.files), *own]
+        return [self.path / MODEL_FILES[self.framework], *own]
+
     @cached_property
     def keras(self) -> Model:
-        """The Keras model, loaded with ``safe_mode`` on and without its optimizer."""
+        """The Keras model, loaded with ``safe_mode`` on and without its optimizer.
+
+        Raises:
+            ArtifactError: this model is made with something else.
+        """
+        if self.framework != "keras":
+            raise ArtifactError(f"{self.path} is a model of {self.framework}, not a network of Keras")
         import keras
 
         from components.shared import layers  # noqa: F401  importing registers what the file may hold
 
         loaded = keras.saving.load_model(self.path / "model.keras", compile=False, safe_mode=True)
         return loaded
+
+    @cached_property
+    def trees(self) -> BoostedTrees:
+        """The boosted trees with the columns they take.
+
+        Raises:
+            ArtifactError: this model is made with something else.
+        """
+        if self.framework != "xgboost":
+            raise ArtifactError(f"{self.path} is a model of {self.framework}, not boosted trees of XGBoost")
+        columns = WindowColumns.read(self.signature["columns"])
+        return BoostedTrees.load(self.path / MODEL_FILES["xgboost"], columns, self.point)
+
+    @cached_property
+    def weights(self) -> dict[str, float]:
+        """Weight of each member of an ensemble by name; empty for any other model."""
+        return {name: float(weight) for name, weight in self.signature.get("weights", {}).items()}
+
+    @cached_property
+    def members(self) -> dict[str, TrainedModel]:
+        """The models an ensemble is made of, by name; empty for any other model."""
+        return {name: TrainedModel.open(self.path / MODEL_FILES["ensemble"] / name) for name in self.weights}
 
     @property
     def point(self) -> int:
@@ -237,8 +282,17 @@ class TrainedModel:
     def describe(self, windows: NDArray[np.float32], batch_size: int = 1024) -> NDArray[np.float32]:
         """All numbers of the scaled labels' distributions: (n, lookback, features) to (n, parameters)."""
         batches = (windows[i : i + batch_size] for i in range(0, len(windows), batch_size))
-        parts = [np.asarray(self.keras(batch, training=False)) for batch in batches]
+        parts = [self._answer(batch) for batch in batches]
         return np.concatenate(parts).reshape(len(windows), -1) if parts else np.empty((0, 1), dtype=np.float32)
+
+    def _answer(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        if self.framework == "xgboost":
+            return self.trees.describe(windows)
+        if self.framework == "ensemble":
+            answers = [member.predict(windows).astype(np.float64) for member in self.members.values()]
+            mean = np.average(answers, axis=0, weights=list(self.weights.values()))
+            return np.asarray(mean, dtype=np.float32)[:, None]
+        return np.asarray(self.keras(windows, training=False))
 
     def predict(self, windows: NDArray[np.float32], batch_size: int = 1024) -> NDArray[np.float32]:
         """Point forecasts as scaled labels: (n, lookback, features) to (n,)."""

@@ -1,16 +1,36 @@
-"""Save a Keras model so that equal models are equal files."""
+"""Save a model so that equal models are equal files."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from components.shared import boosted
+from components.shared.boosted import BoostedTrees
 
 if TYPE_CHECKING:
     import keras
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+def framework(model: keras.Model | BoostedTrees) -> str:
+    """What a model is made with and read by: ``keras`` or ``xgboost``."""
+    return "xgboost" if isinstance(model, BoostedTrees) else "keras"
+
+
+def write(model: keras.Model | BoostedTrees, folder: Path, features: Sequence[str]) -> dict[str, Any]:
+    """Write a model's own file into its folder; returns what its signature has to say about that file."""
+    if isinstance(model, BoostedTrees):
+        model.save(folder / boosted.FILE)
+        columns = dataclasses.replace(model.columns, features=tuple(features))
+        return {"framework": framework(model), "columns": columns.describe()}
+    save(model, folder / "model.keras")
+    return {"framework": framework(model)}
 
 
 def save(model: keras.Model, path: Path) -> None:

@@ -18,7 +18,7 @@ import numpy as np
 from components.shared import device as hardware
 from components.shared import errors, files
 from components.shared.artifacts import Prepared
-from components.train import archive, callbacks, curves, history, loop, losses, residuals
+from components.train import archive, callbacks, curves, history, loop, losses, models, residuals
 from components.train.source import WindowSource
 from components.train.tuning import study
 from components.train.tuning.page import add_search
@@ -33,6 +33,7 @@ class TrainFigures:
     """What a training came to."""
 
     kind: str
+    framework: str
     device: str
     parameters: int
     epochs: int
@@ -46,7 +47,7 @@ class TrainFigures:
         return {key: value for key, value in vars(self).items() if not isinstance(value, str)}
 
     def describe(self) -> dict[str, str | int]:
-        return {"kind": self.kind, "framework": "keras", "device": self.device, "parameters": self.parameters}
+        return {"kind": self.kind, "framework": self.framework, "device": self.device, "parameters": self.parameters}
 
 
 def run(
@@ -80,6 +81,7 @@ def run(
     best = fitted.history[fitted.best_epoch]
     figures = TrainFigures(
         kind=config.model.kind,
+        framework=archive.framework(fitted.model),
         device=chosen.accelerator,
         parameters=fitted.model.count_params(),
         epochs=len(fitted.history),
@@ -148,6 +150,7 @@ def check(config: TrainConfig, prepared: Prepared) -> None:
         for split in ("train", "validation")
         if len(prepared.starts(split)) == 0
     ]
+    problems += models.problems(config, WindowSource.of(prepared, config.loss).shape)
     if config.tensorboard and not _installed("tensorboard"):
         problems.append("train.tensorboard needs the tensorboard package: pip install 'tandem-pipelines[tensorboard]'")
     if config.tune and config.tune.trials and not _installed("optuna"):
@@ -177,7 +180,7 @@ def write_model(
 
     preprocessing = prepared.preprocessing
     with files.new_folder(path) as folder:
-        archive.save(fitted.model, folder / "model.keras")
+        made_with = archive.write(fitted.model, folder, preprocessing.feature_names)
         preprocessing.write(folder / "preprocessing.json")
         (folder / "config.yaml").write_text(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
         history.write(folder, fitted.history)
@@ -185,7 +188,7 @@ def write_model(
         described = losses.describe(config.loss)
         window = [None, preprocessing.lookback, len(preprocessing.features)]
         outputs = {"forecast": [None, losses.parameters(config.loss)]}
-        signature = {"kind": config.model.kind, "inputs": {"window": window}, "outputs": outputs}
+        signature = {"kind": config.model.kind, **made_with, "inputs": {"window": window}, "outputs": outputs}
         files.write_json(folder / "signature.json", signature | {"distribution": described})
         off = residuals.validation_errors(fitted.model, WindowSource.of(prepared, config.loss), described["point"])
         residuals.write(folder, off)
@@ -200,6 +203,7 @@ def environment(chosen: hardware.Device, seed: int) -> dict[str, object]:
     import keras
 
     packages = ["tandem-pipelines", "keras", "tensorflow", "tensorflow-cpu", "tensorflow-metal", "numpy"]
+    packages += ["xgboost", "xgboost-cpu"]
     return {
         "python": sys.version.split()[0],
         "platform": platform.platform(),

@@ -34,6 +34,7 @@ def main() -> None:
 @click.option("--config", metavar="NAME|FILE", help="Experiment to run (for a pipeline given by name).")
 @click.option("--set", "overrides", multiple=True, metavar="A.B=C", help="Override one key of the experiment.")
 @click.option("--horizon", metavar="1m|3m|6m|12m", help="Shorthand for --set preprocess.horizon=…")
+@click.option("--tune", type=click.IntRange(1), metavar="N", help="Shorthand for --set train.tune.trials=N")
 @click.option(
     "--param", "parameters", multiple=True, metavar="K=V", help="Pipeline parameter; an artifact by its path."
 )

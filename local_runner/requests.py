@@ -36,6 +36,7 @@ def build(
     config: str | None,
     overrides: Sequence[str],
     horizon: str | None,
+    tune: int | None = None,
     parameters: Sequence[str],
     device: str | None,
     from_task: str | None,
@@ -47,7 +48,7 @@ def build(
     Raises:
         UsageError: it cannot be used. An experiment's own errors pass through.
     """
-    compiled, given = _find(pipeline, config, overrides, horizon)
+    compiled, given = _find(pipeline, config, [*overrides, *_tuning(pipeline, tune)], horizon)
     planned = plan.read(compiled)
     given |= arguments.from_assignments(parameters)
     if device and "device" in (planned.inputs.get("parameters") or {}):
@@ -80,6 +81,23 @@ def _find(
         raise UsageError(f"{pipeline!r} is no .yaml file, and no shipped pipelines are installed ({error})") from error
     experiment = experiments.resolve(pipeline, config, list(overrides), horizon)
     return experiment.compiled, dict(experiment.arguments)
+
+
+def _tuning(pipeline: str, trials: int | None) -> list[str]:
+    """``--tune N`` as an assignment, for a pipeline whose experiments have a training to tune."""
+    if trials is None:
+        return []
+    if pipeline.endswith((".yaml", ".yml")):
+        raise UsageError("--tune belongs to a pipeline's name; a file's training is tuned by --param train=…")
+    from pipelines import experiments
+
+    known = experiments.PIPELINES.get(pipeline)
+    if known is not None and "train" not in known.experiment.model_fields:
+        trains = [name for name, spec in experiments.PIPELINES.items() if "train" in spec.experiment.model_fields]
+        raise UsageError(
+            f"--tune: the pipeline {pipeline} has no parameter train. Those that have: {', '.join(trains)}"
+        )
+    return [f"train.tune.trials={trials}"]
 
 
 def _options(how: Mapping[str, Any], device: str) -> Options:

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
 
+from local_runner import container, importer
 from local_runner.capture import captured
 from local_runner.component_code import ComponentCode
 from local_runner.digests import is_remote
@@ -41,9 +42,9 @@ def execute(job: Job, code: ComponentCode, on_progress: Progress) -> Result:
             unwatched = nullcontext() if job.debug else _without_debugger()
             timeout = None if job.debug else job.timeout
             with told(), guarded(_environment(job), on_progress), unwatched, _limited(timeout):
+                if job.kind == TaskKind.IMPORTER:
+                    return importer.run(job)
                 if job.kind == TaskKind.CONTAINER:
-                    from local_runner import container
-
                     container.run(job)
                 else:
                     function = code.function(job)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from local_runner import executor, importer, memory
+from local_runner import executor, memory
 from local_runner.component_code import ComponentCode
 from local_runner.job import Job, Result
-from local_runner.records import TaskKind
 
 Progress = Callable[[Job, Mapping[str, Any]], None]
 
@@ -49,11 +48,6 @@ class InProcessLane:
 
 def perform(job: Job, code: ComponentCode, on_progress: Progress) -> Result:
     """Run one job of any kind in this process; its failure is in the result."""
-    if job.kind == TaskKind.IMPORTER:
-        try:
-            return importer.run(job)
-        except Exception as error:  # a failed import is the task's failure
-            return executor.failure(error)
     with memory.measured() as peak:
         result = executor.execute(job, code, lambda progress: on_progress(job, progress))
     result.peak_memory = peak.value

@@ -10,7 +10,7 @@ from kfp import dsl
 
 @pytest.mark.parametrize(
     ("n", "parallel", "expected"),
-    [(3, 1, "[10, 11, 12]"), (3, 2, "[10, 11, 12]"), (0, 1, "[]")],
+    [(3, 1, "[10, 11, 12]"), pytest.param(3, 2, "[10, 11, 12]", marks=pytest.mark.slow), (0, 1, "[]")],
     ids=["three", "three-in-parallel", "none"],
 )
 def test_parameters_in_item_order(execute, parts, n, parallel, expected):

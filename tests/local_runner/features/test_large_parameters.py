@@ -44,6 +44,7 @@ def test_a_long_list(execute):
     assert execute(summed, {"values": list(range(300_000))}).tasks["summed"].outputs == {"Output": 44_999_850_000}
 
 
+@pytest.mark.slow  # a new process
 def test_text_crosses_into_another_process(execute):
     @dsl.pipeline
     def pipeline(text: str) -> dict:

@@ -6,17 +6,22 @@ from kfp import dsl
 BRANCHES = pytest.mark.parametrize(("n", "expected"), [(9, 109), (3, 23), (1, 2)], ids=["if", "elif", "else"])
 
 
+def choose(parts, n):
+    """Three branches, each of which adds another number."""
+    with dsl.If(n > 5):
+        first = parts.add(a=n, b=100)
+    with dsl.Elif(n == 3):
+        second = parts.add(a=n, b=20)
+    with dsl.Else():
+        third = parts.add(a=n, b=1)
+    return dsl.OneOf(first.output, second.output, third.output)
+
+
 @BRANCHES
 def test_a_pipeline_returns_the_branch_that_ran(execute, parts, n, expected):
     @dsl.pipeline
     def pipeline(n: int) -> int:
-        with dsl.If(n > 5):
-            first = parts.add(a=n, b=100)
-        with dsl.Elif(n == 3):
-            second = parts.add(a=n, b=20)
-        with dsl.Else():
-            third = parts.add(a=n, b=1)
-        return dsl.OneOf(first.output, second.output, third.output)
+        return choose(parts, n)
 
     assert execute(pipeline, {"n": n}).outputs == {"Output": expected}
 
@@ -25,14 +30,7 @@ def test_a_pipeline_returns_the_branch_that_ran(execute, parts, n, expected):
 def test_a_task_takes_the_branch_that_ran(execute, parts, n, expected):
     @dsl.pipeline
     def pipeline(n: int) -> int:
-        with dsl.If(n > 5):
-            first = parts.add(a=n, b=100)
-        with dsl.Elif(n == 3):
-            second = parts.add(a=n, b=20)
-        with dsl.Else():
-            third = parts.add(a=n, b=1)
-        chosen = dsl.OneOf(first.output, second.output, third.output)
-        return parts.add(a=chosen, b=1000).output
+        return parts.add(a=choose(parts, n), b=1000).output
 
     assert execute(pipeline, {"n": n}).outputs == {"Output": 1000 + expected}
 

@@ -16,6 +16,17 @@ if TYPE_CHECKING:
 
 BLUE, ORANGE = "#2f6fb2", "#d9822b"
 
+BASE_VALUES = {
+    "expected_gradients": "the mean forecast over {baselines} train windows",
+    "tree_shap": "the trees' own mean, each leaf weighted by the train windows that reached it",
+}
+METHODS = {
+    "expected_gradients": "Expected gradients (Erion et al. 2021): integrated gradients averaged over the train "
+    "windows, each path integrated with {nodes} Gauss-Legendre nodes.",
+    "tree_shap": "TreeSHAP (Lundberg et al. 2020), exact for trees. A move belongs to the day it looks back to, a mean "
+    "or deviation in equal parts to the days it is taken over.",
+}
+
 
 def build(explanation: Explanation, *, top: int, max_residual: float) -> Page:
     """The page of an explanation, showing the ``top`` strongest features."""
@@ -29,7 +40,7 @@ def build(explanation: Explanation, *, top: int, max_residual: float) -> Page:
     )
     page.text(
         f"Explained: {explanation.quantity}, in {explanation.unit}, for {samples} windows of the {method['split']} "
-        f"split. Base value {explanation.base_value:.4g}: the mean forecast over {method['baselines']} train windows; "
+        f"split. Base value {explanation.base_value:.4g}: {BASE_VALUES[method['name']].format(**method)}; "
         "a feature's attribution is what it adds to that."
     )
     page.heading("Strongest features")
@@ -52,9 +63,8 @@ def build(explanation: Explanation, *, top: int, max_residual: float) -> Page:
     if rest > 0:
         page.text(f"The other {len(explanation.importance) - top} features together: {100 * rest:.3g} %.", kind="note")
     page.text(
-        f"Expected gradients (Erion et al. 2021): integrated gradients averaged over the train windows, each path "
-        f"integrated with {method['nodes']} Gauss-Legendre nodes. Attributions say what the model uses, not what "
-        "causes the target; features that move together share their credit arbitrarily.",
+        f"{METHODS[method['name']].format(**method)} Attributions say what the model uses, not what causes the "
+        "target; features that move together share their credit arbitrarily.",
         kind="note",
     )
     return page

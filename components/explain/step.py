@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from components.explain import attributions, gradients, page
+from components.explain import attributions, gradients, page, trees
 from components.explain.explanation import Explanation
 from components.shared.artifacts import Prepared, TrainedModel
 from components.shared.errors import InputError, TandemError
@@ -46,28 +46,43 @@ def run(
         ``<feature>/share`` (0 to 1) of the ``config.top`` strongest features.
 
     Raises:
-        InputError: there is no window to explain, or none to explain it against.
+        InputError: there is no window to explain, or none to explain it against, or the model is an ensemble.
         ResidualError: the residual is above ``config.max_residual``; nothing is written.
         GradientError: Keras runs on a backend that the stage cannot differentiate.
     """
     prepared, model = Prepared.open(prepared_path), TrainedModel.open(model_path)
     starts, background = choose(config, prepared, seed)
-    found = attributions.refined(
-        gradients.of_model(model.point_model),
-        prepared.windows(starts),
-        prepared.windows(background),
-        nodes=config.nodes,
-        max_nodes=config.max_nodes,
-        target_residual=config.max_residual / 2,
-        batch=config.batch,
-    )
+    found, method = attribute(config, model, prepared.windows(starts), prepared.windows(background))
     check(found, config)
-    method = {"name": "expected_gradients", "split": config.split, "baselines": len(background), "seed": seed}
+    method |= {"split": config.split, "seed": seed}
     explanation = Explanation.in_units(found, prepared.preprocessing, starts, method)
     explanation.write(explanations_path)
     page.build(explanation, top=config.top, max_residual=config.max_residual).write(report_path)
     shares = {f"{row.feature}/share": row.share for row in explanation.importance[: config.top]}
     return {"residual_pct": 100 * found.relative_residual, "samples": len(starts), "nodes": found.nodes} | shares
+
+
+def attribute(
+    config: ExplainConfig, model: TrainedModel, windows: NDArray[np.float32], background: NDArray[np.float32]
+) -> tuple[attributions.Attributions, dict[str, Any]]:
+    """Attributions of windows by the method that suits the model, and what the method was."""
+    if model.framework == "ensemble":
+        raise InputError(
+            f"{model.path} is an ensemble, whose members are explained by different methods against different base "
+            f"values: explain each of them alone ({', '.join(model.members)})"
+        )
+    if model.framework == "xgboost":
+        return trees.tree_shap(model, windows), {"name": "tree_shap"}
+    found = attributions.refined(
+        gradients.of_model(model.point_model),
+        windows,
+        background,
+        nodes=config.nodes,
+        max_nodes=config.max_nodes,
+        target_residual=config.max_residual / 2,
+        batch=config.batch,
+    )
+    return found, {"name": "expected_gradients", "baselines": len(background)}
 
 
 def choose(config: ExplainConfig, prepared: Prepared, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -92,8 +107,9 @@ def check(found: attributions.Attributions, config: ExplainConfig) -> None:
         raise ResidualError("the model answers NaN or infinity for windows to explain: did its training diverge?")
     # Written so that NaN fails too.
     if not residual <= config.max_residual:
+        finer = f", with {found.nodes} quadrature nodes: raise explain.max_nodes (at most 1024)" if found.nodes else ":"
         raise ResidualError(
             f"attributions miss {residual:.3%} of the differences they explain, more than explain.max_residual "
-            f"({config.max_residual:.3%}), with {found.nodes} quadrature nodes: raise explain.max_nodes "
-            f"(at most 1024), explain more samples, or accept it with explain.max_residual={2 * residual:.2g}"
+            f"({config.max_residual:.3%}){finer}, explain more samples, or accept it with "
+            f"explain.max_residual={2 * residual:.2g}"
         )

@@ -1,41 +1,32 @@
-"""Export a Keras model as a SavedModel with names that do not change, and prove that it answers the same.
-
-Keras names an unnamed input after a counter of the process (``keras_tensor_13``) and an output by its position, so a
-client written against one export would break on the next. Here the input is ``window`` and the output ``forecast``.
-"""
+"""Export a model in a form that a client without this project can load, and prove that it answers the same."""
 
 from __future__ import annotations
 
 import shutil
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from components.register import formats
+from components.register.saved_model import INPUT, OUTPUT, SIGNATURE, ExportError
 from components.shared.artifacts import Prepared, TrainedModel
-from components.shared.errors import ArtifactError, InputError, TandemError
+from components.shared.errors import ArtifactError, InputError
 from components.shared.files import digest_of_files, new_folder, write_json
 
 if TYPE_CHECKING:
-    import keras
     from numpy.typing import NDArray
 
 MANIFEST_VERSION = 1
-SIGNATURE, INPUT, OUTPUT = "serving_default", "window", "forecast"
 CHECK_WINDOWS = 256
 """Hold-out windows that the export is checked on, evenly spaced."""
 
 
-class ExportError(TandemError):
-    """An export does not answer like the model it was made from."""
-
-
 def export(model: TrainedModel, prepared: Prepared, path: str | Path, *, tolerance: float) -> float:
-    """Write a checked export: SavedModel, ``preprocessing.json``, ``config.yaml`` and ``manifest.json``.
+    """Write a checked export: the model in its form, ``preprocessing.json``, ``config.yaml`` and ``manifest.json``.
 
     Args:
-        model: the model to export.
+        model: the model to export; :mod:`components.register.formats` says in which form.
         prepared: arrays it was trained on; hold-out windows check the export.
         path: folder to write; it appears only when the check has passed.
         tolerance: largest difference allowed, in scaled label.
@@ -48,13 +39,14 @@ def export(model: TrainedModel, prepared: Prepared, path: str | Path, *, toleran
         ExportError: the export differs from the model by more than ``tolerance``.
     """
     windows = check_windows(model, prepared)
+    form = formats.of(model)
     with new_folder(path) as folder:
-        write_saved_model(model.keras, folder)
-        difference = verify(folder, windows, model.predict(windows), tolerance=tolerance)
+        form.write(model, folder)
+        difference = compare(form.answers(folder, windows), model.predict(windows), tolerance=tolerance)
         for name in ("preprocessing.json", "config.yaml"):
             shutil.copyfile(model.path / name, folder / name)
         check = {"windows": len(windows), "max_difference": difference, "tolerance": tolerance}
-        write_json(folder / "manifest.json", _manifest(folder, model, check))
+        write_json(folder / "manifest.json", _manifest(folder, model, form, check))
     return difference
 
 
@@ -73,90 +65,45 @@ def check_windows(model: TrainedModel, prepared: Prepared) -> NDArray[np.float32
     return prepared.windows(np.asarray(starts[chosen]))
 
 
-def write_saved_model(model: keras.Model, folder: Path) -> None:
-    """Write ``model`` into ``folder`` as a SavedModel with input ``window`` and output ``forecast``.
+def compare(answers: NDArray[np.float32], expected: NDArray[np.float32], *, tolerance: float) -> float:
+    """The largest difference between what the export and the model answer, scaled labels (n,).
 
     Raises:
-        ExportError: the model has several inputs or outputs, which the signature has no names for.
+        ExportError: it is more than ``tolerance``, or no number.
     """
-    import keras
-    import tensorflow as tf
-
-    if len(model.inputs) != 1 or len(model.outputs) != 1:
-        raise ExportError(
-            f"expected a model with one input and one output, got {len(model.inputs)} and {len(model.outputs)}"
-        )
-    named = keras.Model(model.inputs, {OUTPUT: model.outputs[0]})
-    signature = [tf.TensorSpec(model.inputs[0].shape, tf.float32, name=INPUT)]
-    named.export(folder, format="tf_saved_model", input_signature=signature, verbose=False)
-
-
-def verify(folder: Path, windows: NDArray[np.float32], expected: NDArray[np.float32], *, tolerance: float) -> float:
-    """Load the SavedModel as a client would and compare its answers.
-
-    Args:
-        folder: holds the SavedModel.
-        windows: (n, lookback, features).
-        expected: what the model answers, scaled labels (n,).
-        tolerance: largest difference allowed.
-
-    Returns:
-        The largest difference.
-
-    Raises:
-        ExportError: the file cannot be loaded, its names are wrong, or it answers differently.
-    """
-    import tensorflow as tf
-
-    try:
-        loaded = tf.saved_model.load(str(folder))
-    except (OSError, ValueError, tf.errors.OpError) as error:
-        raise ExportError(f"the export cannot be loaded again: {error}") from error
-    served = loaded.signatures[SIGNATURE]
-    names = set(served.structured_input_signature[1]), set(served.structured_outputs)
-    if names != ({INPUT}, {OUTPUT}):
-        raise ExportError(f"expected the export's names to be {INPUT} and {OUTPUT}, got {names[0]} and {names[1]}")
-    answers = served(**{INPUT: tf.constant(windows)})[OUTPUT].numpy().reshape(len(windows))
     difference = float(np.abs(answers - expected).max())
     # Written so that NaN fails too.
     if not difference <= tolerance:
         raise ExportError(
-            f"the export differs from the model by up to {difference:.3g} in scaled label on {len(windows)} hold-out "
+            f"the export differs from the model by up to {difference:.3g} in scaled label on {len(expected)} hold-out "
             f"windows, more than register.tolerance ({tolerance:.3g}); nothing was registered"
         )
     return difference
 
 
-def _manifest(folder: Path, model: TrainedModel, check: dict[str, Any]) -> dict[str, Any]:
+def _manifest(folder: Path, model: TrainedModel, form: formats.Format, check: dict[str, Any]) -> dict[str, Any]:
     preprocessing = model.preprocessing
     window = [None, preprocessing.lookback, len(preprocessing.features)]
     return {
         "version": MANIFEST_VERSION,
-        "format": "tf_saved_model",
-        "signature": SIGNATURE,
+        "format": form.name,
+        **({"signature": SIGNATURE} if form.name == "tf_saved_model" else {}),
         "inputs": {INPUT: {"shape": window, "dtype": "float32"}},
         "outputs": {OUTPUT: {"shape": [None, 1], "dtype": "float32"}},
         "model_digest": model_digest(model),
         "digest": digest_of_files(sorted(file for file in folder.rglob("*") if file.is_file())),
         "check": check,
-        "made_with": {name: metadata.version(name) for name in ("keras", "numpy")} | {"tensorflow": _tensorflow()},
+        "made_with": form.versions(),
     }
 
 
 def model_digest(model: TrainedModel) -> str:
-    """SHA-256 of what decides a model's answers: its Keras file, its preprocessing and its signature.
+    """SHA-256 of what decides a model's answers: its own files, its preprocessing and its signature.
 
     Raises:
         ArtifactError: one of them is absent.
     """
     try:
-        return digest_of_files([model.path / name for name in ("model.keras", "preprocessing.json", "signature.json")])
+        return digest_of_files(model.files)
     except OSError as error:
         raise ArtifactError(f"{model.path} is not a whole model artifact: {error}") from error
-
-
-def _tensorflow() -> str:
-    """Version of TensorFlow, whose distribution is named differently on each platform."""
-    import tensorflow as tf
-
-    return str(tf.__version__)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.register import export
+from components.register import export, saved_model
 from components.shared.artifacts import Prepared, TrainedModel
 from components.shared.errors import ArtifactError, InputError
 from components.shared.files import read_json
@@ -22,6 +22,10 @@ def model(model_folder: Path) -> TrainedModel:
 @pytest.fixture
 def prepared(prepared_folder: Path) -> Prepared:
     return Prepared.open(prepared_folder)
+
+
+def verify(folder: Path, windows: np.ndarray, expected: np.ndarray) -> float:
+    return export.compare(saved_model.answers(folder, windows), expected, tolerance=1e-5)
 
 
 def test_an_export_holds_what_a_server_needs(tmp_path: Path, model: TrainedModel, prepared: Prepared) -> None:
@@ -57,10 +61,10 @@ def test_names_hold_and_any_number_of_windows_is_answered(
 def test_an_unnamed_model_is_exported_under_the_same_names(tmp_path: Path) -> None:
     window = keras.Input((4, 3))
     net = keras.Model(window, keras.layers.Dense(1)(keras.layers.LSTM(5)(window)))
-    export.write_saved_model(net, tmp_path / "exported")
+    saved_model.write_saved_model(net, tmp_path / "exported")
     windows = np.random.default_rng(1).normal(size=(6, 4, 3)).astype(np.float32)
     expected = np.asarray(net(windows))[:, 0]
-    assert export.verify(tmp_path / "exported", windows, expected, tolerance=1e-5) <= 1e-5
+    assert verify(tmp_path / "exported", windows, expected) <= 1e-5
 
 
 @pytest.mark.parametrize("change", [1e-3, np.nan], ids=["other weights", "weights that are not numbers"])
@@ -69,18 +73,18 @@ def test_an_export_of_other_weights_is_caught(
 ) -> None:
     altered = keras.models.clone_model(model.keras)
     altered.set_weights([weight + change for weight in model.keras.get_weights()])
-    export.write_saved_model(altered, tmp_path / "exported")
+    saved_model.write_saved_model(altered, tmp_path / "exported")
     windows = prepared.windows(np.asarray(prepared.starts("test")))
     with pytest.raises(export.ExportError, match=r"more than register\.tolerance \(1e-05\)"):
-        export.verify(tmp_path / "exported", windows, model.predict(windows), tolerance=1e-5)
+        verify(tmp_path / "exported", windows, model.predict(windows))
 
 
 def test_a_truncated_export_is_caught(tmp_path: Path, model: TrainedModel, prepared: Prepared) -> None:
-    export.write_saved_model(model.keras, tmp_path / "exported")
+    saved_model.write_saved_model(model.keras, tmp_path / "exported")
     (tmp_path / "exported" / "saved_model.pb").write_bytes(b"cut off")
     windows = prepared.windows(np.asarray(prepared.starts("test")))
     with pytest.raises(export.ExportError, match="cannot be loaded again"):
-        export.verify(tmp_path / "exported", windows, model.predict(windows), tolerance=1e-5)
+        verify(tmp_path / "exported", windows, model.predict(windows))
 
 
 def test_a_failing_check_leaves_nothing(tmp_path: Path, model: TrainedModel, prepared: Prepared) -> None:
@@ -93,7 +97,7 @@ def test_a_model_with_two_inputs_is_refused(tmp_path: Path) -> None:
     first, second = keras.Input((3,)), keras.Input((3,))
     net = keras.Model([first, second], keras.layers.Dense(1)(keras.layers.Add()([first, second])))
     with pytest.raises(export.ExportError, match="one input and one output, got 2 and 1"):
-        export.write_saved_model(net, tmp_path)
+        saved_model.write_saved_model(net, tmp_path)
 
 
 def test_arrays_of_another_model_are_refused(model: TrainedModel, prepared: Prepared) -> None:

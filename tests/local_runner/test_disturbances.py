@@ -12,6 +12,7 @@ from kfp import compiler, dsl
 from local_runner.records import State
 
 IMAGE = "python:3.11"
+pytestmark = pytest.mark.filterwarnings("ignore:an error, if")
 
 
 @dsl.component(base_image=IMAGE)

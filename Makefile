@@ -5,7 +5,7 @@ PYTHON ?= $(shell $(FIND_PYTHON))
 BIN := .venv/bin
 
 # Keras and NumPy as in the locks, so that a model file is written and read by the same versions.
-BACKENDS := torch==2.13.0 jax==0.10.2 keras==3.15.1 numpy==2.1.3 h5py pydantic pyarrow pyyaml
+BACKENDS := torch==2.13.0 jax==0.10.2 keras==3.15.1 numpy==2.1.3 h5py matplotlib pydantic pyarrow pyyaml
 
 PIPELINE ?= forecasting
 CONFIG ?= lstm_1m

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import hashlib
 import platform
 import shutil
@@ -126,6 +127,7 @@ def tuned(config: TrainConfig, prepared: Prepared, work: Path, seed: int, chosen
     """Search for better settings; the best trial's training is finished and lies in the search's ``work``."""
 
     def train(config: TrainConfig, work: Path, watch: Callable[[Sequence[history.Row]], None]) -> loop.Fitted:
+        gc.collect()  # a compiled model is a cycle of references: memory would grow by one a trial
         return fit(config, prepared, work, seed, chosen, logs=work, watch=watch)
 
     def point_error(config: TrainConfig, fitted: loop.Fitted) -> float:

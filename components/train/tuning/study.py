@@ -7,7 +7,6 @@ process began.
 
 from __future__ import annotations
 
-import gc
 import json
 import logging
 import math
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("tandem.train")
 
-JOURNAL = "journal.log"
+JOURNAL, STUDY = "journal.log", "train"
 
 
 class Fit(Protocol):
@@ -80,7 +79,6 @@ def search(config: TrainConfig, work: Path, fit: Fit, point_error: Score) -> Sea
         _run(study, trial, config, folder, fit, None if comparable else point_error)
         _keep_best(study, work)
         _tell_progress(study, tune)
-        gc.collect()  # a compiled model is a cycle of references: memory would grow by one a trial
     return _outcome(study, config, work, space, comparable)
 
 
@@ -179,28 +177,26 @@ def _continued(journal: Path, pruner: optuna.pruners.BasePruner) -> optuna.Study
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+    # A lock that is there belongs to a process that is gone: one process at a time runs a task.
+    scratch = journal.with_suffix(".next")
+    for old in [*journal.parent.glob("journal.*lock*"), scratch]:
+        old.unlink(missing_ok=True)
     finished = []
     if journal.is_file():
-        finished = [trial for trial in _open(journal, pruner).trials if trial.state.is_finished()]
+        before = optuna.load_study(study_name=STUDY, storage=_storage(journal))
+        finished = [trial for trial in before.trials if trial.state.is_finished()]
         logger.info("the search goes on after %d finished trials", len(finished))
-    # Written anew: the old file may end in half a line, and its lock may belong to a process that is gone.
-    scratch = journal.with_suffix(".next")
-    for old in journal.parent.glob("journal.*lock*"):
-        old.unlink()
-    scratch.unlink(missing_ok=True)
-    _open(scratch, pruner).add_trials(finished)
+    # Written anew, because the old file may end in half a line.
+    optuna.create_study(study_name=STUDY, storage=_storage(scratch), direction="minimize").add_trials(finished)
     scratch.replace(journal)
-    return _open(journal, pruner)
+    return optuna.load_study(study_name=STUDY, storage=_storage(journal), pruner=pruner)
 
 
-def _open(path: Path, pruner: optuna.pruners.BasePruner) -> optuna.Study:
+def _storage(path: Path) -> optuna.storages.BaseStorage:
     import optuna
     from optuna.storages.journal import JournalFileBackend
 
-    storage = optuna.storages.JournalStorage(JournalFileBackend(os.fspath(path)))
-    return optuna.create_study(
-        storage=storage, study_name="train", direction="minimize", pruner=pruner, load_if_exists=True
-    )
+    return optuna.storages.JournalStorage(JournalFileBackend(os.fspath(path)))
 
 
 def _sampler(tune: TuneConfig, number: int) -> optuna.samplers.BaseSampler:

@@ -55,9 +55,9 @@ def list_command() -> None:
 
     for name in experiments.PIPELINES:
         click.echo(name)
-    for config in experiments.config_names():
-        description = read_yaml(experiments.CONFIGS / f"{config}.yaml").data.get("description", "")
-        click.echo(f"  --config {config:<18} {description}")
+        for config in experiments.config_names(name):
+            description = read_yaml(experiments.CONFIGS / f"{config}.yaml").data.get("description", "")
+            click.echo(f"  --config {config:<20} {description}")
 
 
 def entry() -> None:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from components.ensemble.config import EnsembleConfig
 from components.evaluate.config import EvaluateConfig
 from components.explain.config import ExplainConfig
 from components.ingest.config import IngestConfig
@@ -44,6 +45,21 @@ with warnings.catch_warnings():
         device: Literal["auto", "cpu", "metal", "cuda", "tpu"] = "auto"
         seed: int = Field(default=0, ge=0, lt=2**31)
 
+    class AbExperiment(StrictModel):
+        """Sections of an A/B experiment: two trainings on the same windows, and the ensemble of both."""
+
+        description: str = ""
+        ingest: IngestConfig
+        preprocess: PreprocessConfig = Field(default_factory=PreprocessConfig)
+        train_a: TrainConfig
+        train_b: TrainConfig
+        ensemble: EnsembleConfig = Field(default_factory=EnsembleConfig)
+        evaluate: EvaluateConfig = Field(default_factory=EvaluateConfig)
+        explain: ExplainConfig = Field(default_factory=ExplainConfig)
+        register: RegisterConfig
+        device: Literal["auto", "cpu", "metal", "cuda", "tpu"] = "auto"
+        seed: int = Field(default=0, ge=0, lt=2**31)
+
 
 @dataclass(frozen=True)
 class PipelineSpec:
@@ -53,7 +69,10 @@ class PipelineSpec:
     default_config: str
 
 
-PIPELINES = {"forecasting": PipelineSpec(ForecastingExperiment, "lstm_1m")}
+PIPELINES = {
+    "forecasting": PipelineSpec(ForecastingExperiment, "lstm_1m"),
+    "forecasting_ab": PipelineSpec(AbExperiment, "ab_1m"),
+}
 
 
 @dataclass(frozen=True)
@@ -82,7 +101,7 @@ def resolve(
     spec = PIPELINES.get(name)
     if spec is None:
         raise InputError(unknown("pipeline", name, list(PIPELINES)))
-    source = read_yaml(_config_path(config or spec.default_config))
+    source = read_yaml(_config_path(config or spec.default_config, name))
     assignments = [*(overrides or []), *([f"preprocess.horizon={horizon}"] if horizon else [])]
     source = override(source, assignments)
     _inline_catalog(source)
@@ -101,8 +120,14 @@ def arguments(experiment: StrictModel) -> dict[str, Any]:
     return values
 
 
-def config_names() -> list[str]:
-    return sorted(path.stem for path in CONFIGS.glob("*.yaml"))
+def config_names(pipeline: str | None = None) -> list[str]:
+    """Names of the shipped configs; with a pipeline, of those that have its sections."""
+    names = sorted(path.stem for path in CONFIGS.glob("*.yaml"))
+    if pipeline is None:
+        return names
+    sections = PIPELINES[pipeline].experiment.model_fields
+    needed = {name for name, section in sections.items() if section.is_required()}
+    return [name for name in names if needed <= read_yaml(CONFIGS / f"{name}.yaml").data.keys() <= sections.keys()]
 
 
 def unknown(what: str, got: str, valid: list[str]) -> str:
@@ -112,12 +137,12 @@ def unknown(what: str, got: str, valid: list[str]) -> str:
     return f"unknown {what} {got!r}: {hint}Known: {', '.join(valid)}"
 
 
-def _config_path(config: str) -> Path:
+def _config_path(config: str, pipeline: str) -> Path:
     if config.endswith((".yaml", ".yml")):
         return Path(config)
     path = CONFIGS / f"{config}.yaml"
     if not path.is_file():
-        raise InputError(f"{unknown('config', config, config_names())}, or a path that ends in .yaml")
+        raise InputError(f"{unknown('config', config, config_names(pipeline))}, or a path that ends in .yaml")
     return path
 
 

@@ -32,6 +32,11 @@ def build_page(card: Scorecard) -> Page:
     page.text(_legend(card), kind="note")
     for name, reason in card.absent.items():
         page.text(f"{readable(name)} is absent: {reason}.", kind="note")
+    if card.weights:
+        page.text(_recipe(card), kind="note")
+    page.heading("Is the difference more than luck?")
+    page.table(["against", "mean difference", "p", "degrees of freedom"], test_rows(card))
+    page.text(_about_tests(card), kind="note")
     page.heading("Forecast against truth")
     page.figure(
         plot_forecasts(card),
@@ -45,6 +50,27 @@ def build_page(card: Scorecard) -> Page:
         f"above zero {card.model} has been closer.",
     )
     return page
+
+
+def _recipe(card: Scorecard) -> str:
+    parts = ", ".join(f"{readable(name)} {weight:.2f}" for name, weight in card.weights.items())
+    return f"The {card.model} is the weighted mean of its members: {parts}. Weights were found on validation windows."
+
+
+def test_rows(card: Scorecard) -> dict[str, list[object]]:
+    """Cells of the paired tests by forecaster."""
+    return {readable(name): [test.difference, test.p_value, test.freedom or None] for name, test in card.tests.items()}
+
+
+def _about_tests(card: Scorecard) -> str:
+    loss = next(iter(card.tests.values())).loss
+    words = (
+        f"Mean {loss} of {card.model} less that of the other, on the same windows: below zero {card.model} is closer. "
+        "p is how often chance alone shows as large a difference (Diebold and Mariano 1995, with the small-sample "
+        "distribution of Coroneo and Iacone 2020, which allows for forecasts that overlap)."
+    )
+    absent = dict.fromkeys(test.absent for test in card.tests.values() if test.absent)
+    return " ".join([words, *(f"Without p: {reason}." for reason in absent)])
 
 
 def readable(name: str) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.evaluate.holdout import Holdout
+from components.evaluate.significance import PairedTest
 from components.evaluate.verdict import Scores, Verdict
 from components.shared.artifacts import Table, write_table
 from components.shared.files import new_folder, write_json
@@ -26,7 +27,8 @@ class Scorecard:
     """One model scored beside its baselines.
 
     ``forecasts`` of shape (windows,) in target units and ``table`` have the same forecasters, the model first;
-    ``absent`` gives the reason of each baseline that could not be computed.
+    ``absent`` gives the reason of each baseline that could not be computed. ``weights`` are an ensemble's, by member;
+    its members are among the forecasters. ``tests`` hold the model against each other forecaster.
     """
 
     model: str
@@ -36,6 +38,8 @@ class Scorecard:
     table: Mapping[str, Scores]
     absent: Mapping[str, str]
     verdict: Verdict
+    weights: Mapping[str, float] = field(default_factory=dict)
+    tests: Mapping[str, PairedTest] = field(default_factory=dict)
 
     @property
     def dates(self) -> tuple[str, str]:
@@ -68,6 +72,8 @@ class Scorecard:
             "table": {forecaster: dict(scores) for forecaster, scores in self.table.items()},
             "absent": dict(self.absent),
             "verdict": asdict(self.verdict),
+            "weights": dict(self.weights),
+            "tests": {forecaster: asdict(test) for forecaster, test in self.tests.items()},
         }
         with new_folder(path) as scratch:
             write_json(scratch / "metrics.json", content)

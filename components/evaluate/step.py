@@ -12,11 +12,12 @@ from components.evaluate.baselines import BASELINES, History, forecast_baselines
 from components.evaluate.config import EvaluateConfig
 from components.evaluate.holdout import Holdout
 from components.evaluate.metrics import naive_error, score
-from components.evaluate.pairing import check_pair
 from components.evaluate.scorecard import Scorecard
+from components.evaluate.significance import PairedTest, compare_pair
 from components.evaluate.verdict import Scores, compare
 from components.shared.artifacts import Prepared, TrainedModel
 from components.shared.errors import InputError, TandemError
+from components.shared.pairing import check_pair
 from components.shared.progress import report as report_progress
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ def run(
     report_path: str | Path,
 ) -> dict[str, float]:
     """Score a model on the test split beside its baselines, all in the target's own units.
+
+    The members of an ensemble are scored beside it.
 
     Args:
         config: which baselines, and which metric decides.
@@ -60,15 +63,33 @@ def run(
     check_pair(model.preprocessing, prepared.preprocessing)
     holdout = Holdout.of(prepared)
     baselines, absent = _baseline_forecasts(config, prepared, holdout)
-    forecasts = {_column_of(model): _model_forecast(model, prepared, holdout), **baselines}
+    forecasts = {_column_of(model): _model_forecast(model, prepared, holdout)}
+    forecasts |= {name: _model_forecast(member, prepared, holdout) for name, member in model.members.items()}
+    forecasts |= baselines
     table = _score_all(forecasts, prepared, holdout)
-    verdict = compare(table, model=model.name, metric=config.metric, unit=prepared.preprocessing.target.unit)
-    card = Scorecard(model.name, prepared.preprocessing, holdout, forecasts, table, absent, verdict)
+    # An ensemble has to beat the baselines; how it stands to its members, the paired tests say.
+    rivals = {name: scores for name, scores in table.items() if name not in model.members}
+    verdict = compare(rivals, model=model.name, metric=config.metric, unit=prepared.preprocessing.target.unit)
+    tests = _test_all(config, model.name, forecasts, holdout, prepared.preprocessing.horizon)
+    card = Scorecard(
+        model.name, prepared.preprocessing, holdout, forecasts, table, absent, verdict, model.weights, tests
+    )
     card.write_metrics(metrics_path)
     card.write_forecasts(forecasts_path)
     build_page(card).write(report_path)
     logger.info("%s", verdict.sentence)
     return card.numbers()
+
+
+def _test_all(
+    config: EvaluateConfig, model: str, forecasts: Forecasts, holdout: Holdout, horizon: int
+) -> dict[str, PairedTest]:
+    """The model against each other forecaster."""
+    return {
+        name: compare_pair(config.metric, forecasts[model], values, holdout.truth, horizon=horizon)
+        for name, values in forecasts.items()
+        if name != model
+    }
 
 
 def _baseline_forecasts(

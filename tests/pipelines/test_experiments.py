@@ -11,10 +11,19 @@ from components.shared.preprocessing import HORIZONS
 from pipelines import experiments
 
 
-@pytest.mark.parametrize("config", experiments.config_names())
-def test_every_shipped_config_is_valid_and_names_every_stage(config: str) -> None:
-    arguments = experiments.resolve("forecasting", config).arguments
-    assert set(arguments) == {"ingest", "preprocess", "train", "evaluate", "explain", "register", "device", "seed"}
+@pytest.mark.parametrize(
+    ("pipeline", "config"),
+    [(pipeline, config) for pipeline in experiments.PIPELINES for config in experiments.config_names(pipeline)],
+)
+def test_every_shipped_config_is_valid_and_names_every_stage(pipeline: str, config: str) -> None:
+    arguments = experiments.resolve(pipeline, config).arguments
+    sections = experiments.PIPELINES[pipeline].experiment.model_fields
+    assert set(arguments) == set(sections) - {"description"}
+
+
+def test_every_shipped_config_belongs_to_one_pipeline() -> None:
+    owned = [config for pipeline in experiments.PIPELINES for config in experiments.config_names(pipeline)]
+    assert sorted(owned) == experiments.config_names()
 
 
 def test_the_four_configs_cover_the_four_horizons() -> None:

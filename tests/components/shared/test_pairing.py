@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from components.evaluate.pairing import check_pair
+from components.shared.pairing import check_pair
 from components.shared.artifacts import Prepared
 from components.shared.errors import InputError
 from components.shared.preprocessing import Preprocessing

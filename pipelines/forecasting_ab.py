@@ -1,0 +1,59 @@
+"""A/B forecasting: two models of the same windows, their ensemble, and which of the three is worth having."""
+
+from kfp import dsl
+
+from pipelines import stages
+
+
+@dsl.pipeline(
+    name="forecasting-ab",
+    description="Train two models on the same windows, combine them, score all three in one table and register.",
+)
+def forecasting_ab(
+    ingest: dict,
+    preprocess: dict,
+    train_a: dict,
+    train_b: dict,
+    ensemble: dict,
+    evaluate: dict,
+    explain: dict,
+    register: dict,
+    device: str = "auto",
+    seed: int = 0,
+) -> str:
+    """Train two forecasting models and register their ensemble.
+
+    Args:
+        ingest: where the table is and what its columns must look like.
+        preprocess: horizon, lookback, target transform, scaling, split; the same for both models.
+        train_a: one model and its training settings, a network for example.
+        train_b: the other one, boosted trees for example.
+        ensemble: how the two are weighted, on validation windows.
+        evaluate: baselines and the deciding metric; the members are scored beside the ensemble.
+        explain: samples, background and quadrature of each member's attributions.
+        register: registry, model name and gate.
+        device: auto, cpu, metal, cuda or tpu.
+        seed: seeds both trainings and the draws of the explanations.
+
+    Returns:
+        The registered version of the ensemble.
+    """
+    table = stages.ingest(config=ingest)
+    prepared = stages.preprocess(table=table.outputs["table"], config=preprocess).outputs["prepared"]
+    # Neither waits for the other: in the cloud, and with workers of their own, they train at the same time.
+    model_a = stages.train(prepared=prepared, config=train_a, device=device, seed=seed)
+    model_b = stages.train(prepared=prepared, config=train_b, device=device, seed=seed)
+    model_a.set_display_name("train A")
+    model_b.set_display_name("train B")
+    combined = stages.ensemble(
+        prepared=prepared, model_a=model_a.outputs["model"], model_b=model_b.outputs["model"], config=ensemble
+    )
+    scored = stages.evaluate(prepared=prepared, model=combined.outputs["model"], config=evaluate)
+    registered = stages.register(
+        prepared=prepared, model=combined.outputs["model"], evaluation=scored.outputs["metrics"], config=register
+    )
+    for name, trained in (("A", model_a), ("B", model_b)):
+        explained = stages.explain(prepared=prepared, model=trained.outputs["model"], config=explain, seed=seed)
+        explained.set_display_name(f"explain {name}")
+        registered.after(explained)  # an ensemble of models that cannot be explained takes no alias
+    return registered.outputs["Output"]

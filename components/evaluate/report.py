@@ -34,9 +34,10 @@ def build_page(card: Scorecard) -> Page:
         page.text(f"{readable(name)} is absent: {reason}.", kind="note")
     if card.weights:
         page.text(_recipe(card), kind="note")
-    page.heading("Is the difference more than luck?")
-    page.table(["against", "mean difference", "p", "degrees of freedom"], test_rows(card))
-    page.text(_about_tests(card), kind="note")
+    if card.tests:
+        page.heading("Is the difference more than luck?")
+        page.table(["against", "mean difference", "p", "degrees of freedom"], test_rows(card))
+        page.text(_about_tests(card), kind="note")
     page.heading("Forecast against truth")
     page.figure(
         plot_forecasts(card),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import mmap
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +31,17 @@ def allocate(path: Path, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[An
     # A mapped file is sparse: writing to it on a full disk would end the process with a signal, not an error.
     _take_from_disk(path)
     return array
+
+
+def let_go(array: NDArray[Any]) -> None:
+    """Take the pages of a mapped file out of this process's memory; what was written is kept, by the file.
+
+    Otherwise every page once touched counts as memory of this process until the whole array does.
+    """
+    mapping = getattr(array, "_mmap", None)
+    # Where the kernel has no such advice, it will write pages back when it needs the room.
+    if mapping is not None and hasattr(mmap, "MADV_DONTNEED"):
+        mapping.madvise(mmap.MADV_DONTNEED)
 
 
 @contextmanager

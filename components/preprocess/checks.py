@@ -9,6 +9,7 @@ import numpy as np
 
 from components.preprocess.rows import SHOWN, BadCells, Rows
 from components.preprocess.scaling import is_constant
+from components.preprocess.splits import Splits
 from components.preprocess.windows import raw_labels
 
 if TYPE_CHECKING:
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
     from components.shared.preprocessing import TargetTransform
 
 
-def value_problems(rows: Rows, target: str, transform: TargetTransform, horizon: int, train: range | None) -> list[str]:
+def value_problems(
+    rows: Rows, target: str, transform: TargetTransform, horizon: int, splits: Splits | None
+) -> list[str]:
     """Everything wrong with the values of a table.
 
     Args:
@@ -25,15 +28,15 @@ def value_problems(rows: Rows, target: str, transform: TargetTransform, horizon:
         target: name of the target column.
         transform: how the label is made from the target.
         horizon: rows between an origin and its label.
-        train: origin rows of the train split, None if the table is too short to be split.
+        splits: of the table, None if it cannot be split.
     """
-    problems = _time_problems(rows.times)
+    problems = [*entity_problems(rows), *_time_problems(rows)]
     problems += [
         f"column {name} has {_cells(cells, rows.times)} infinite or too large for float32: correct them at the source, "
         "or leave them empty to have them filled."
         for name, cells in rows.infinite.items()
     ]
-    problems += _target_problems(rows, target, transform, horizon, train)
+    problems += _target_problems(rows, target, transform, horizon, splits)
     return problems
 
 
@@ -42,7 +45,9 @@ def date_of(time: np.datetime64) -> str:
     return str(time).removesuffix("T00:00:00.000000").removesuffix(".000000")
 
 
-def _target_problems(rows: Rows, name: str, transform: TargetTransform, horizon: int, train: range | None) -> list[str]:
+def _target_problems(
+    rows: Rows, name: str, transform: TargetTransform, horizon: int, splits: Splits | None
+) -> list[str]:
     missing = np.flatnonzero(np.isnan(rows.targets))
     if len(missing):
         return [
@@ -56,16 +61,17 @@ def _target_problems(rows: Rows, name: str, transform: TargetTransform, horizon:
             f"the target column {name} is zero or negative in {_at(np.flatnonzero(rows.targets <= 0), rows.times)}: "
             "a log-return needs positive values. Set preprocess.target_transform: difference."
         ]
-    return _constant_problems(rows.targets, name, transform, horizon, train)
+    return _constant_problems(rows.targets, name, transform, horizon, splits)
 
 
 def _constant_problems(
-    targets: NDArray[np.float64], name: str, transform: TargetTransform, horizon: int, train: range | None
+    targets: NDArray[np.float64], name: str, transform: TargetTransform, horizon: int, splits: Splits | None
 ) -> list[str]:
     if not len(targets):
         return []
+    train = None if splits is None else splits.origins["train"]
     where = "in the whole table" if train is None else f"up to row {train[-1] + horizon}, the last a train label uses"
-    seen = targets if train is None else targets[: train[-1] + horizon + 1]
+    seen = targets if splits is None else splits.fit_on(targets, beyond=horizon)
     if is_constant(seen):
         return [f"the target column {name} is constant: {seen[0]:g} {where}. Choose another column."]
     if train is not None and is_constant(raw_labels(targets, train, horizon, transform)):
@@ -76,17 +82,42 @@ def _constant_problems(
     return []
 
 
-def _time_problems(times: NDArray[np.datetime64]) -> list[str]:
+def entity_problems(rows: Rows) -> list[str]:
+    """What keeps a panel's rows from being told apart."""
     problems = []
+    unnamed = [entity.first for entity in rows.entities if entity.name is None]
+    if unnamed:
+        problems.append(f"the entity is missing from {_at(unnamed, rows.times)}: give every row one.")
+    seen: set[str | None] = set()
+    again = []
+    for entity in rows.entities:
+        if entity.name in seen and entity.name is not None:
+            again.append(f"{entity.name} again from row {entity.first:,}")
+        seen.add(entity.name)
+    if again:
+        more = ", ..." if len(again) > SHOWN else ""
+        problems.append(
+            f"rows of one entity must follow each other, but do not in {len(again):,} places "
+            f"({', '.join(again[:SHOWN])}{more}): sort the table by entity, then by time; the ingest stage does."
+        )
+    return problems
+
+
+def _time_problems(rows: Rows) -> list[str]:
+    problems = []
+    times = rows.times
     missing = np.flatnonzero(np.isnat(times))
     if len(missing):
         problems.append(f"the time is missing in {_at(missing, times)}: give every row one.")
-    backward = np.flatnonzero(np.diff(times) <= np.timedelta64(0, "us")) + 1
-    if len(backward):
-        problems.append(
-            f"times must increase from row to row, but do not in {_at(backward, times)}: "
-            "sort the table by time and drop duplicates."
-        )
+    first = [part.start for part in rows.series]
+    for wrong, what, remedy in (
+        (np.diff(times) < np.timedelta64(0, "us"), "go back", "sort the table by time"),
+        (np.diff(times) == np.timedelta64(0, "us"), "are repeated", "drop duplicates"),
+    ):
+        where = np.setdiff1d(np.flatnonzero(wrong) + 1, first)
+        if len(where):
+            within = " within an entity" if rows.entities else ""
+            problems.append(f"times must increase{within}, but {what} in {_at(where, times)}: {remedy}.")
     return problems
 
 

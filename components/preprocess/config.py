@@ -7,8 +7,9 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from components.shared.calendar import CalendarField, CalendarForm
 from components.shared.config import StrictModel
-from components.shared.preprocessing import HORIZONS, TargetTransform
+from components.shared.preprocessing import HORIZONS, Predict, TargetTransform
 
 Scaling = Literal["zscore", "minmax", "robust"]
 SMALLEST_SHARE = 0.01
@@ -43,6 +44,12 @@ class PreprocessConfig(StrictModel):
     """What the model learns: the future target itself, its change from the origin, or its log-return."""
     target_history: bool = True
     """Make the target's own past a feature. It is always kept, and comes first."""
+    predict: Predict = "label"
+    """What a model continues: the label at the horizon, the target's whole path to it, or the paths of all features."""
+    calendar: tuple[CalendarField, ...] = ()
+    """Features computed from the time column and known ahead, such as month and day_of_week."""
+    calendar_form: CalendarForm = "scaled"
+    """Each field as one number from -0.5 to 0.5, or as sine and cosine of its phase."""
     scaling: Scaling = "zscore"
     top_k: int | None = Field(default=None, ge=1, le=1000)
     """Keep this many features beside the target's history, by mutual information with the label; null keeps all."""
@@ -62,6 +69,20 @@ class PreprocessConfig(StrictModel):
         hint = f"did you mean {near[0]}? " if near else ""
         names = ", ".join(f"{name} = {days}" for name, days in HORIZONS.items())
         raise ValueError(f"{hint}Expected a horizon name ({names} trading days) or a number of rows of at least 1")
+
+    @field_validator("calendar")
+    @classmethod
+    def _no_repeats(cls, fields: tuple[CalendarField, ...]) -> tuple[CalendarField, ...]:
+        repeated = sorted({name for name in fields if fields.count(name) > 1})
+        if repeated:
+            raise ValueError(f"a field of the calendar is named twice: {', '.join(repeated)}")
+        return fields
+
+    @model_validator(mode="after")
+    def _paths_have_a_past(self) -> Self:
+        if self.predict != "label" and not self.target_history:
+            raise ValueError(f"predict: {self.predict} continues the target's own past: set target_history to true")
+        return self
 
     @property
     def horizon_rows(self) -> int:

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from components.preprocess.arrays import let_go
 from components.preprocess.columns import Columns
 from components.preprocess.config import PreprocessConfig
 from components.preprocess.rows import Rows
 from components.preprocess.scaling import fit_feature, impute, is_constant
 from components.preprocess.selection import keep_best, mutual_information, sample_origins
+from components.preprocess.splits import Splits
 from components.preprocess.windows import raw_labels
 from components.shared.errors import InputError
 from components.shared.preprocessing import FeatureScaling, TargetScaling
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 LOGGER = logging.getLogger(__name__)
 
@@ -27,8 +34,12 @@ class Fitted:
     selection: dict[str, float]
 
 
-def fit_features(rows: Rows, columns: Columns, train: range, target: TargetScaling, config: PreprocessConfig) -> Fitted:
+def fit_features(
+    rows: Rows, columns: Columns, splits: Splits, target: TargetScaling, config: PreprocessConfig
+) -> Fitted:
     """Fit every feature on the rows up to the last train origin, then keep the ``top_k`` that tell most.
+
+    The rows of all entities of a panel are pooled: one scale a feature. Features of the calendar have theirs already.
 
     Raises:
         InputError: no feature has a value on the train rows.
@@ -36,7 +47,10 @@ def fit_features(rows: Rows, columns: Columns, train: range, target: TargetScali
     scalings: dict[int, FeatureScaling] = {}
     constant, dropped = [], dict(columns.dropped)
     for position, name in enumerate(columns.features):
-        seen = rows.filled[position, : train.stop]
+        if name in columns.calendar:
+            scalings[position] = FeatureScaling(name=name, fill=0.0, center=0.0, scale=1.0)
+            continue
+        seen = splits.fit_on(rows.filled[position])
         scaling = fit_feature(name, seen, config.scaling)
         if scaling is None:
             dropped[name] = "no value on the train rows"
@@ -44,25 +58,30 @@ def fit_features(rows: Rows, columns: Columns, train: range, target: TargetScali
         scalings[position] = scaling
         if is_constant(impute(seen, scaling.fill)):
             constant.append(name)
+        let_go(rows.filled)
     if not scalings:
-        raise InputError(f"no feature has a value on the train rows (0 to {train[-1]}): {', '.join(columns.features)}.")
+        last = splits.origins["train"][-1]
+        raise InputError(f"no feature has a value on the train rows (0 to {last}): {', '.join(columns.features)}.")
     for name, reason in dropped.items():
         LOGGER.warning("feature %s is dropped: %s", name, reason)
-    selection = score(rows, scalings, train, target, config) if config.top_k is not None else {}
+    selection = score(rows, scalings, splits.origins["train"], target, config) if config.top_k is not None else {}
     if config.top_k is not None:
-        kept = keep_best(selection, config.top_k, always=[target.name])
+        kept = keep_best(selection, config.top_k, always=[target.name, *columns.calendar])
         scalings = {position: scaling for position, scaling in scalings.items() if scaling.name in kept}
     return Fitted(scalings, tuple(constant), dropped, selection)
 
 
 def score(
-    rows: Rows, scalings: dict[int, FeatureScaling], train: range, target: TargetScaling, config: PreprocessConfig
+    rows: Rows,
+    scalings: dict[int, FeatureScaling],
+    train: NDArray[np.int64],
+    target: TargetScaling,
+    config: PreprocessConfig,
 ) -> dict[str, float]:
     """Mutual information of each feature at the origin with the label, by name, on train origins."""
     sample = sample_origins(train)
-    pick = slice(sample.start, sample.stop, sample.step)
-    label = raw_labels(rows.targets, train, config.horizon_rows, target.transform)[:: sample.step]
+    label = raw_labels(rows.targets, sample, config.horizon_rows, target.transform)
     return {
-        scaling.name: mutual_information(scaling.apply(rows.filled[position, pick]), label, config.seed)
+        scaling.name: mutual_information(scaling.apply(rows.filled[position, sample]), label, config.seed)
         for position, scaling in scalings.items()
     }

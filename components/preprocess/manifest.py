@@ -2,45 +2,57 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from components.preprocess.checks import date_of
 from components.preprocess.columns import Columns
 from components.preprocess.config import PreprocessConfig
 from components.preprocess.fitting import Fitted
-from components.preprocess.rows import Rows
+from components.preprocess.rows import SHOWN, Rows
+from components.preprocess.splits import Splits
 from components.shared.artifacts import Table
-from components.shared.preprocessing import Preprocessing, SplitRows, TargetScaling
+from components.shared.preprocessing import EntityRows, Preprocessing, SplitRows, TargetScaling
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
+
+LOGGER = logging.getLogger(__name__)
 
 
 def describe(
     table: Table,
     rows: Rows,
     columns: Columns,
-    origins: dict[str, range],
+    splits: Splits,
     target: TargetScaling,
     fitted: Fitted,
     config: PreprocessConfig,
 ) -> Preprocessing:
     """The manifest: all that is needed to repeat this on new rows and to invert the target."""
+    features = tuple(fitted.features.values())
+    names = {feature.name for feature in features}
     return Preprocessing(
         time=columns.time,
-        features=tuple(fitted.features.values()),
+        features=features,
         target=target,
         lookback=config.lookback,
         horizon=config.horizon_rows,
         horizon_name=config.horizon_name,
-        splits={name: _split_rows(span, rows.times) for name, span in origins.items()},
+        splits={name: _split_rows(origins, rows.times) for name, origins in splits.origins.items()},
         embargo=config.horizon_rows,
         rows=table.rows,
         source_digest=table.digest,
         selection=fitted.selection,
         constant=fitted.constant,
         dropped=fitted.dropped,
+        entity=columns.entity,
+        entities=_entities(rows, splits),
+        known=len(names.intersection(columns.known)),
+        calendar=tuple(name for name in columns.calendar if name in names),
+        predict=config.predict,
     )
 
 
@@ -55,14 +67,40 @@ def figures(manifest: Preprocessing) -> dict[str, Any]:
         **{f"{name}_windows": split.windows for name, split in manifest.splits.items()},
         "constant_features": list(manifest.constant),
         "dropped_features": list(manifest.dropped),
+        **({"entities": len(manifest.entities)} if manifest.entities else {}),
+        **({"known_features": manifest.known} if manifest.known else {}),
     }
 
 
-def _split_rows(span: range, times: NDArray[np.datetime64]) -> SplitRows:
+def _split_rows(origins: NDArray[np.int64], times: NDArray[np.datetime64]) -> SplitRows:
+    dates = times[origins]
     return SplitRows(
-        first=span[0],
-        last=span[-1],
-        first_date=date_of(times[span[0]]),
-        last_date=date_of(times[span[-1]]),
-        windows=len(span),
+        first=int(origins[0]),
+        last=int(origins[-1]),
+        first_date=date_of(dates.min()),
+        last_date=date_of(dates.max()),
+        windows=len(origins),
     )
+
+
+def _entities(rows: Rows, splits: Splits) -> tuple[EntityRows, ...]:
+    """The series of a panel with their windows; those that are too short for any are said aloud."""
+    if not rows.entities:
+        return ()
+    bounds = [entity.first for entity in rows.entities] + [rows.entities[-1].stop]
+    windows = sum(np.diff(np.searchsorted(origins, bounds)) for origins in splits.origins.values())
+    described = tuple(
+        EntityRows(name=str(entity.name), first=entity.first, last=entity.stop - 1, windows=int(count))
+        for entity, count in zip(rows.entities, windows, strict=True)
+    )
+    short = [entity.name for entity in described if not entity.windows]
+    if short:
+        more = ", ..." if len(short) > SHOWN else ""
+        LOGGER.warning(
+            "%d of %d entities are too short for a window and its label in any split, and are left out: %s%s",
+            len(short),
+            len(described),
+            ", ".join(short[:SHOWN]),
+            more,
+        )
+    return described

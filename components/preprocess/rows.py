@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from components.preprocess.arrays import allocate
+from components.preprocess.arrays import allocate, let_go
+from components.shared import calendar
 from components.shared.preprocessing import forward_fill
 from components.shared.progress import report
 
@@ -37,19 +38,36 @@ class BadCells:
         self.first += [int(row) for row in rows[: SHOWN - len(self.first)]]
 
 
+class Entity(NamedTuple):
+    """One run of rows of the same entity, ``stop`` exclusive; ``name`` is None where the cells are empty."""
+
+    name: str | None
+    first: int
+    stop: int
+
+
 @dataclass(frozen=True)
 class Rows:
-    """Raw values of a table, oldest row first.
+    """Raw values of a table, oldest row first; in a panel, oldest row of each entity first.
 
     ``times`` datetime64[us] (rows,); ``targets`` float64 (rows,), NaN where missing; ``filled`` float64
     (features, rows) on disk, each feature contiguous and filled forward, NaN before its first known value.
-    ``infinite`` counts, by column, values that are infinite or do not fit a float32.
+    ``infinite`` counts, by column, values that are infinite or do not fit a float32. ``entities`` are the series of a
+    panel in the order of their rows, none for one series.
     """
 
     times: NDArray[np.datetime64]
     targets: NDArray[np.float64]
     filled: NDArray[np.float64]
     infinite: dict[str, BadCells]
+    entities: tuple[Entity, ...] = ()
+
+    @property
+    def series(self) -> list[slice]:
+        """Rows of each series, all of them for a table of one."""
+        if not self.entities:
+            return [slice(0, len(self.times))]
+        return [slice(entity.first, entity.stop) for entity in self.entities]
 
 
 def read_rows(table: Table, columns: Columns, scratch: Path) -> Rows:
@@ -63,23 +81,49 @@ def read_rows(table: Table, columns: Columns, scratch: Path) -> Rows:
     filled = allocate(scratch, (len(columns.features), table.rows), np.float64)
     carried = np.full(len(columns.features), np.nan)
     infinite: dict[str, BadCells] = {}
+    runs: list[Entity] = []
     names = columns.to_read
     start = 0
     for batch in table.batches(names, batch_rows=max(1, min(65_536, BATCH_BYTES // (8 * len(names))))):
         end = start + batch.num_rows
         times[start:end] = batch.column(columns.time).to_numpy(zero_copy_only=False).astype("datetime64[us]")
-        values = {name: _numbers(batch.column(name)) for name in names if name != columns.time}
+        begins = _add_runs(runs, batch.column(columns.entity), start) if columns.entity else np.zeros(1, dtype=np.int64)
+        values = {name: _numbers(batch.column(name)) for name in columns.numbers}
         for name, column in values.items():
             beyond = np.flatnonzero(np.abs(column) > LARGEST)
             if len(beyond):
                 infinite.setdefault(name, BadCells()).add(beyond + start)
         targets[start:end] = values[columns.target.name]
         for position, name in enumerate(columns.features):
-            filled[position, start:end] = _fill_after(carried[position], values[name])
+            if name in columns.calendar:
+                filled[position, start:end] = calendar.column(name, times[start:end])
+                continue
+            filled[position, start:end] = _fill_after(carried[position], values[name], begins)
             carried[position] = filled[position, end - 1] if end > start else carried[position]
+        let_go(filled)
         start = end
         report("row", end, table.rows)
-    return Rows(times, targets, filled, infinite)
+    return Rows(times, targets, filled, infinite, tuple(runs))
+
+
+def _add_runs(runs: list[Entity], names: pa.Array, start: int) -> NDArray[np.int64]:
+    """Note which entities the rows of a batch belong to; where each row's series begins, see :func:`_fill_after`."""
+    import pyarrow.compute as pc
+
+    if not len(names):
+        return np.zeros(0, dtype=np.int64)
+    encoded = pc.run_end_encode(names)
+    stops = np.asarray(encoded.run_ends.to_numpy(), dtype=np.int64)
+    firsts = np.concatenate([[0], stops[:-1]])
+    begins = np.repeat(firsts + 1, stops - firsts)
+    for name, first, stop in zip(encoded.values.to_pylist(), firsts.tolist(), stops.tolist(), strict=True):
+        shown = None if name is None else str(name)
+        if first == 0 and runs and runs[-1].name == shown:
+            runs[-1] = Entity(shown, runs[-1].first, start + stop)
+            begins[: stop - first] = 0
+        else:
+            runs.append(Entity(shown, start + first, start + stop))
+    return begins
 
 
 def _numbers(column: pa.Array) -> NDArray[np.float64]:
@@ -89,6 +133,10 @@ def _numbers(column: pa.Array) -> NDArray[np.float64]:
     return np.asarray(column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False), dtype=np.float64)
 
 
-def _fill_after(carried: float, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Forward fill of a batch that goes on after the value ``carried``, NaN if none is known yet."""
-    return forward_fill(np.concatenate([[carried], values]))[1:]
+def _fill_after(carried: float, values: NDArray[np.float64], begins: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Forward fill of a batch that goes on after the value ``carried``, NaN if none is known yet.
+
+    ``begins``, one a row or one for all, is where the row's series begins, counted with ``carried`` as 0.
+    """
+    begins = np.broadcast_to(begins, len(values))
+    return forward_fill(np.concatenate([[carried], values]), np.concatenate([[0], begins]))[1:]

@@ -4,18 +4,53 @@ The rows are cut by share, at the same dates for every horizon, so that forecast
 stretch of time. An origin has a full window behind it and its label inside its own part, hence the last ``horizon``
 rows of a part are no origins: no label reaches the next part (purging and embargo: Lopez de Prado, Advances in
 Financial Machine Learning, 2018, section 7.4).
+
+A panel is cut at the same dates for every entity, those that lie at the shares of all its dates, so that no entity's
+train label is of a day that another entity is validated on.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
 
-from components.preprocess.config import SplitShares
+import numpy as np
+
+from components.preprocess.config import PreprocessConfig, SplitShares
 from components.shared.preprocessing import HORIZONS, SPLITS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 MINIMUM_WINDOWS = 8
 """Fewest windows of a split: below this neither a fitted scale nor a score says anything."""
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Origin rows of each split, ascending, (origins,); and ``fitted``, the rows that features are fitted on.
+
+    Fitted on are, of each series with train origins, the rows from its first to its last train origin.
+    """
+
+    origins: Mapping[str, NDArray[np.int64]]
+    fitted: tuple[slice, ...]
+
+    @classmethod
+    def of_series(cls, origins: Sequence[Mapping[str, range]], firsts: Sequence[int]) -> Self:
+        """Join the origins of series that begin at the rows ``firsts``."""
+        joined = {
+            name: np.concatenate([np.arange(part[name].start, part[name].stop) for part in origins]) for name in SPLITS
+        }
+        trained = [(first, part["train"].stop) for first, part in zip(firsts, origins, strict=True) if part["train"]]
+        return cls(joined, tuple(slice(first, stop) for first, stop in trained))
+
+    def fit_on(self, values: NDArray[np.float64], beyond: int = 0) -> NDArray[np.float64]:
+        """Values, (rows,), at the rows to fit on and ``beyond`` more of each series, (fitted rows,)."""
+        parts = [values[part.start : part.stop + beyond] for part in self.fitted]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def split_origins(rows: int, lookback: int, horizon: int, shares: SplitShares) -> dict[str, range]:
@@ -28,6 +63,48 @@ def split_origins(rows: int, lookback: int, horizon: int, shares: SplitShares) -
     if min(map(len, origins.values())) < MINIMUM_WINDOWS:
         raise ValueError(f"{rows} rows are too few for lookback {lookback} and horizon {horizon}")
     return origins
+
+
+def split_panel(
+    times: NDArray[np.datetime64], series: Sequence[slice], lookback: int, horizon: int, shares: SplitShares
+) -> Splits:
+    """Origins of every series of a panel, cut at the same dates for all.
+
+    Args:
+        times: of every row, increasing within each series.
+        series: rows of each.
+        lookback: rows in a window.
+        horizon: rows between an origin and its label.
+        shares: of the panel's distinct dates.
+
+    A split may be left without windows; :func:`too_few_in_panel` says so to the user.
+    """
+    dates = np.unique(times)
+    cuts = dates[np.minimum(_cuts(len(dates), shares), len(dates) - 1)]
+    origins = []
+    for rows in series:
+        validation, test = (rows.start + np.searchsorted(times[rows], cuts)).tolist()
+        origins.append(_between(rows.start, validation, test, rows.stop, lookback, horizon))
+    return Splits.of_series(origins, [rows.start for rows in series])
+
+
+def too_few_in_panel(
+    splits: Splits, times: NDArray[np.datetime64], series: Sequence[slice], config: PreprocessConfig
+) -> str | None:
+    """None if every split has windows enough, else a paragraph: how many it has, and what to lower."""
+    found = {name: len(origins) for name, origins in splits.origins.items()}
+    if min(found.values()) >= MINIMUM_WINDOWS:
+        return None
+    longest = max(rows.stop - rows.start for rows in series)
+    counts = ", ".join(f"{count:,} {name}" for name, count in found.items())
+    dates, horizon = len(np.unique(times)), config.horizon_rows
+    alone = too_few_rows(dates, config.lookback, horizon, config.split)
+    needed = f" {alone.replace('the table has', 'As one series, the panel would have', 1)}" if alone else ""
+    return (
+        f"the panel leaves {counts} windows, but each split needs at least {MINIMUM_WINDOWS}: its {len(series):,} "
+        f"entities have at most {longest:,} rows each, over {dates:,} dates, of which a window and its label take "
+        f"{config.lookback + horizon}.{needed} Lower preprocess.lookback or preprocess.horizon, or give longer series."
+    )
 
 
 def too_few_rows(rows: int, lookback: int, horizon: int, shares: SplitShares) -> str | None:
@@ -65,9 +142,14 @@ def _cuts(rows: int, shares: SplitShares) -> tuple[int, int]:
 
 
 def _origins(rows: int, lookback: int, horizon: int, shares: SplitShares) -> dict[str, range]:
-    validation, test = _cuts(rows, shares)
-    parts = ((lookback - 1, validation), (max(validation, lookback - 1), test), (max(test, lookback - 1), rows))
-    return {name: range(first, end - horizon) for name, (first, end) in zip(SPLITS, parts, strict=True)}
+    return _between(0, *_cuts(rows, shares), rows, lookback, horizon)
+
+
+def _between(first: int, validation: int, test: int, stop: int, lookback: int, horizon: int) -> dict[str, range]:
+    """Origins of one series by the first row of its train, validation and test part, and of what comes after it."""
+    earliest = first + lookback - 1
+    parts = ((earliest, validation), (max(validation, earliest), test), (max(test, earliest), stop))
+    return {name: range(begin, end - horizon) for name, (begin, end) in zip(SPLITS, parts, strict=True)}
 
 
 def _remedies(rows: int, lookback: int, horizon: int, shares: SplitShares) -> str:

@@ -13,14 +13,15 @@ from typing import Any
 import numpy as np
 
 from components.preprocess.arrays import room_for
-from components.preprocess.checks import value_problems
+from components.preprocess.checks import entity_problems, value_problems
 from components.preprocess.columns import Columns, choose
 from components.preprocess.config import PreprocessConfig
 from components.preprocess.fitting import fit_features
 from components.preprocess.manifest import describe, figures
 from components.preprocess.rows import Rows, read_rows
-from components.preprocess.splits import split_origins, too_few_rows
+from components.preprocess.splits import Splits, split_origins, split_panel, too_few_in_panel, too_few_rows
 from components.preprocess.windows import fit_target, label_rows, window_starts, write_features
+from components.shared import calendar
 from components.shared.artifacts import Table
 from components.shared.errors import InputError
 from components.shared.files import new_folder
@@ -44,14 +45,15 @@ def run(config: PreprocessConfig, table_path: str | Path, prepared_path: str | P
     with room_for(prepared_path, table.rows, len(columns.features)), new_folder(prepared_path) as scratch:
         raw = scratch / "raw.npy"
         rows = read_rows(table, columns, raw)
-        origins = usable_origins(table, rows, columns, config)
+        splits = usable_splits(table, rows, columns, config)
+        train = splits.origins["train"]
         target = fit_target(
-            columns.target, rows.targets, origins["train"], config.horizon_rows, config.target_transform, config.scaling
+            columns.target, rows.targets, train, config.horizon_rows, config.target_transform, config.scaling
         )
-        fitted = fit_features(rows, columns, origins["train"], target, config)
-        manifest = describe(table, rows, columns, origins, target, fitted, config)
+        fitted = fit_features(rows, columns, splits, target, config)
+        manifest = describe(table, rows, columns, splits, target, fitted, config)
         write_features(scratch / "features.npy", rows.filled, list(fitted.features), list(fitted.features.values()))
-        write_rows(scratch, rows, origins, manifest)
+        write_rows(scratch, rows, splits, manifest)
         manifest.write(scratch / "preprocessing.json")
         raw.unlink()
     return figures(manifest)
@@ -63,35 +65,50 @@ def usable_columns(table: Table, config: PreprocessConfig) -> Columns:
     Raises:
         InputError: their roles or types cannot be used; says also whether the rows are too few.
     """
-    columns = choose(table.schema, target_history=config.target_history)
+    computed = calendar.names(config.calendar, config.calendar_form)
+    columns = choose(table.schema, target_history=config.target_history, calendar=computed)
     if isinstance(columns, Columns):
         return columns
     raise _unusable(table, [*columns, *_row_problems(table, config)])
 
 
-def usable_origins(table: Table, rows: Rows, columns: Columns, config: PreprocessConfig) -> dict[str, range]:
+def usable_splits(table: Table, rows: Rows, columns: Columns, config: PreprocessConfig) -> Splits:
     """Origin rows of each split.
 
     Raises:
         InputError: too few rows, or values that cannot be used.
     """
-    problems = _row_problems(table, config)
-    origins = {} if problems else split_origins(table.rows, config.lookback, config.horizon_rows, config.split)
-    problems += value_problems(
-        rows, columns.target.name, config.target_transform, config.horizon_rows, origins.get("train")
-    )
-    if problems:
+    problems, splits = _panel_splits(rows, config) if columns.entity else _series_splits(table, config)
+    problems += value_problems(rows, columns.target.name, config.target_transform, config.horizon_rows, splits)
+    if problems or splits is None:
         raise _unusable(table, problems)
-    return origins
+    return splits
 
 
-def write_rows(folder: Path, rows: Rows, origins: dict[str, range], manifest: Preprocessing) -> None:
+def _series_splits(table: Table, config: PreprocessConfig) -> tuple[list[str], Splits | None]:
+    problems = _row_problems(table, config)
+    if problems:
+        return problems, None
+    return [], Splits.of_series([split_origins(table.rows, config.lookback, config.horizon_rows, config.split)], [0])
+
+
+def _panel_splits(rows: Rows, config: PreprocessConfig) -> tuple[list[str], Splits | None]:
+    if not rows.entities:
+        return ["the table has 0 rows: check ingest.filter, ingest.start and ingest.end."], None
+    if entity_problems(rows) or np.isnat(rows.times).any():
+        return [], None  # said with the values; runs of rows that are no series say nothing about lengths
+    splits = split_panel(rows.times, rows.series, config.lookback, config.horizon_rows, config.split)
+    problem = too_few_in_panel(splits, rows.times, rows.series, config)
+    return ([problem], None) if problem else ([], splits)
+
+
+def write_rows(folder: Path, rows: Rows, splits: Splits, manifest: Preprocessing) -> None:
     """Write what is not a feature: labels, targets, times, and the window starts of each split."""
-    np.save(folder / "labels.npy", label_rows(rows.targets, manifest.horizon, manifest.target))
+    np.save(folder / "labels.npy", label_rows(rows.targets, manifest.horizon, manifest.target, rows.series))
     np.save(folder / "targets.npy", rows.targets)
     np.save(folder / "times.npy", rows.times)
-    for name, span in origins.items():
-        np.save(folder / f"starts-{name}.npy", window_starts(span, manifest.lookback))
+    for name, origins in splits.origins.items():
+        np.save(folder / f"starts-{name}.npy", window_starts(origins, manifest.lookback))
 
 
 def _row_problems(table: Table, config: PreprocessConfig) -> list[str]:

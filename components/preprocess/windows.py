@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from components.preprocess.arrays import allocate
+from components.preprocess.arrays import allocate, let_go
 from components.preprocess.scaling import center_and_scale
 from components.shared.preprocessing import FeatureScaling, TargetScaling, TargetTransform
 
@@ -22,18 +22,18 @@ BLOCK_BYTES = 32 << 20
 
 
 def raw_labels(
-    targets: NDArray[np.float64], origins: range, horizon: int, transform: TargetTransform
+    targets: NDArray[np.float64], origins: Sequence[int] | NDArray[np.int64], horizon: int, transform: TargetTransform
 ) -> NDArray[np.float64]:
-    """Labels of consecutive ``origins`` before scaling, shape (origins,)."""
+    """Labels of the rows ``origins`` before scaling, shape (origins,)."""
     unscaled = TargetScaling(name="", transform=transform, center=0.0, scale=1.0)
-    ahead = targets[origins.start + horizon : origins.stop + horizon]
-    return unscaled.label(ahead, targets[origins.start : origins.stop])
+    rows = np.asarray(origins)
+    return unscaled.label(targets[rows + horizon], targets[rows])
 
 
 def fit_target(
     column: Column,
     targets: NDArray[np.float64],
-    train: range,
+    train: Sequence[int] | NDArray[np.int64],
     horizon: int,
     transform: TargetTransform,
     kind: Scaling,
@@ -43,16 +43,20 @@ def fit_target(
     return TargetScaling(name=column.name, unit=column.unit, transform=transform, center=center, scale=scale)
 
 
-def label_rows(targets: NDArray[np.float64], horizon: int, scaling: TargetScaling) -> NDArray[np.float32]:
-    """Scaled label of each row as an origin, shape (rows,); NaN in the last ``horizon`` rows."""
+def label_rows(
+    targets: NDArray[np.float64], horizon: int, scaling: TargetScaling, series: Iterable[slice] = (slice(None),)
+) -> NDArray[np.float32]:
+    """Scaled label of each row as an origin, shape (rows,); NaN in the last ``horizon`` rows of each series."""
     labels = np.full(len(targets), np.nan, dtype=np.float32)
-    labels[:-horizon] = scaling.label(targets[horizon:], targets[:-horizon])
+    for rows in series:
+        own = targets[rows]
+        labels[rows][:-horizon] = scaling.label(own[horizon:], own[:-horizon])
     return labels
 
 
-def window_starts(origins: range, lookback: int) -> NDArray[np.int64]:
+def window_starts(origins: Sequence[int] | NDArray[np.int64], lookback: int) -> NDArray[np.int64]:
     """First rows of the windows that end at ``origins``, shape (origins,)."""
-    return np.arange(origins.start, origins.stop, dtype=np.int64) - (lookback - 1)
+    return np.asarray(origins, dtype=np.int64) - (lookback - 1)
 
 
 def write_features(
@@ -69,4 +73,6 @@ def write_features(
         end = min(start + block, rows)
         for column, (position, scaling) in enumerate(zip(positions, scalings, strict=True)):
             features[start:end, column] = scaling.apply(filled[position, start:end])
+        let_go(filled)
+        let_go(features)
     features.flush()  # type: ignore[attr-defined]

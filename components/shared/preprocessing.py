@@ -3,7 +3,8 @@
 Fitted by the preprocess stage on train rows only; read by train, evaluate, explain, register and by serving.
 
 Notation: row ``t`` of a table holds what is known at the close of day ``t``. A window of ``lookback`` rows that starts
-at ``s`` ends at its *origin* ``t = s + lookback - 1``; its label is the target at ``t + horizon``.
+at ``s`` ends at its *origin* ``t = s + lookback - 1``; its label is the target at ``t + horizon``. In a panel, a
+table of several series, each entity's rows are consecutive, and nothing is counted across the border of two entities.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 from pydantic import Field
 
+from components.shared import calendar
 from components.shared.config import StrictModel
 from components.shared.errors import ArtifactError
 from components.shared.files import read_json, write_json
@@ -25,6 +27,7 @@ HORIZONS = {"1m": 21, "3m": 63, "6m": 126, "12m": 252}
 """Named horizons in trading days."""
 
 TargetTransform = Literal["level", "difference", "log_return"]
+Predict = Literal["label", "target_path", "all_paths"]
 SPLITS = ("train", "validation", "test")
 
 
@@ -71,13 +74,28 @@ class TargetScaling(StrictModel):
 
 
 class SplitRows(StrictModel):
-    """Rows that can be a forecast origin of this split: ``first`` and ``last`` inclusive, with their dates."""
+    """Rows that can be a forecast origin of this split: ``first`` and ``last`` inclusive, with the dates they span.
+
+    In a panel every entity has origins of its own in between; the dates are the earliest and the latest of them all.
+    """
 
     first: int
     last: int
     first_date: str
     last_date: str
     windows: int
+
+
+class EntityRows(StrictModel):
+    """One series of a panel: its rows, ``first`` and ``last`` inclusive, and how many windows they gave.
+
+    An entity that is too short for any split has no window; its rows lie in the arrays, and nothing is fitted on them.
+    """
+
+    name: str
+    first: int = Field(ge=0)
+    last: int = Field(ge=0)
+    windows: int = Field(ge=0)
 
 
 class Preprocessing(StrictModel):
@@ -100,6 +118,16 @@ class Preprocessing(StrictModel):
     """Features that do not vary on the train rows; their scale is 1."""
     dropped: dict[str, str] = Field(default_factory=dict)
     """Columns of the table that are no feature, and why."""
+    entity: str = ""
+    """The column that tells the series of a panel apart; empty for one series."""
+    entities: tuple[EntityRows, ...] = ()
+    """The series of a panel, in the order of their rows; empty for one series."""
+    known: int = Field(default=0, ge=0)
+    """How many features, the last ones, are known ahead: models may read ``horizon`` rows of them past the origin."""
+    calendar: tuple[str, ...] = ()
+    """Which of those are computed from the time column; see :mod:`components.shared.calendar`."""
+    predict: Predict = "label"
+    """What a model continues: the label, or on the features' scale the target's path, or those of all but the known."""
 
     @classmethod
     def read(cls, path: str | Path) -> Self:
@@ -114,36 +142,74 @@ class Preprocessing(StrictModel):
             raise ArtifactError(f"{path} is not a preprocessing manifest: {error}") from error
 
     def write(self, path: str | Path) -> None:
-        write_json(path, self.model_dump(mode="json"))
+        """Write the manifest; what only some tables have is left out for those that do not."""
+        content = self.model_dump(mode="json")
+        plain = {key: type(self).model_fields[key].get_default() for key in _ONLY_SOME_HAVE}
+        write_json(path, {key: v for key, v in content.items() if key not in plain or getattr(self, key) != plain[key]})
 
     @property
     def feature_names(self) -> list[str]:
         return [feature.name for feature in self.features]
 
+    @property
+    def steps(self) -> int:
+        """Rows that a forecast continues: the horizon of a path, one label otherwise."""
+        return 1 if self.predict == "label" else self.horizon
+
+    @property
+    def channels(self) -> int:
+        """How many features, the leading ones, a forecast continues; 0 where it is a label."""
+        return {"label": 0, "target_path": 1, "all_paths": len(self.features) - self.known}[self.predict]
+
     def transform(self, columns: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
         """Repeat the fitted preprocessing on new rows.
 
         Args:
-            columns: raw values by column name, each of shape (rows,), NaN where missing, oldest row first.
+            columns: raw values by column name, each of shape (rows,), NaN where missing, oldest row first; with the
+                time column (datetime64) where there are calendar features, and of a panel with the entity column,
+                each entity's rows together.
 
         Returns:
             float32 array of shape (rows, features), C-contiguous.
 
         Raises:
-            ArtifactError: a fitted feature is not among ``columns``.
+            ArtifactError: a fitted feature, or the time or entity they need, is not among ``columns``.
         """
-        missing = [name for name in self.feature_names if name not in columns]
+        needed = [name for name in self.feature_names if name not in self.calendar]
+        needed += [self.time] * bool(self.calendar) + [self.entity] * bool(self.entity)
+        missing = [name for name in needed if name not in columns]
         if missing:
             raise ArtifactError(f"new rows lack the columns {', '.join(missing)}")
-        rows = len(columns[self.feature_names[0]])
-        out = np.empty((rows, len(self.features)), dtype=np.float32)
+        begins = series_begins(np.asarray(columns[self.entity])) if self.entity else 0
+        out = np.empty((len(columns[needed[0]]), len(self.features)), dtype=np.float32)
         for position, feature in enumerate(self.features):
-            out[:, position] = feature.apply(forward_fill(np.asarray(columns[feature.name], dtype=np.float64)))
+            if feature.name in self.calendar:
+                out[:, position] = feature.apply(calendar.column(feature.name, np.asarray(columns[self.time])))
+                continue
+            filled = forward_fill(np.asarray(columns[feature.name], dtype=np.float64), begins)
+            out[:, position] = feature.apply(filled)
         return out
 
 
-def forward_fill(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Carry the last finite value forward, shape (rows,); NaNs before the first finite value stay."""
-    known = np.where(np.isnan(values), 0, np.arange(len(values)))
+_ONLY_SOME_HAVE = ("entity", "entities", "known", "calendar", "predict")
+
+
+def forward_fill(values: NDArray[np.float64], begins: NDArray[np.int64] | int = 0) -> NDArray[np.float64]:
+    """Carry the last finite value forward, shape (rows,); NaNs before the first finite value stay.
+
+    Args:
+        values: raw values.
+        begins: first row of the series that each row belongs to, (rows,), see :func:`series_begins`; nothing is
+            carried into another series. 0 for one series.
+    """
+    known = np.where(np.isnan(values), begins, np.arange(len(values)))
     np.maximum.accumulate(known, out=known)
     return np.asarray(values[known])
+
+
+def series_begins(entities: NDArray[Any]) -> NDArray[np.int64]:
+    """First row of the series that each row belongs to, (rows,), from the entity of each row."""
+    rows = np.arange(len(entities))
+    if len(entities):
+        rows[1:][entities[1:] == entities[:-1]] = 0
+    return np.asarray(np.maximum.accumulate(rows))

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from components.preprocess.checks import date_of, value_problems
-from components.preprocess.rows import BadCells, Rows
+from components.preprocess.rows import BadCells, Entity, Rows
+from components.preprocess.splits import Splits
 
 ROWS = 100
-TRAIN = range(9, 50)
+TRAIN = Splits({"train": np.arange(9, 50)}, (slice(0, 50),))
 
 
 def rows(targets: np.ndarray, **changes: object) -> Rows:
@@ -21,7 +22,7 @@ def walk() -> np.ndarray:
     return 30.0 + np.random.default_rng(4).normal(size=ROWS).cumsum()
 
 
-def problems(given: Rows, transform: str = "difference", train: range | None = TRAIN) -> list[str]:
+def problems(given: Rows, transform: str = "difference", train: Splits | None = TRAIN) -> list[str]:
     return value_problems(given, "price", transform, 5, train)
 
 
@@ -77,8 +78,32 @@ def test_times_must_increase() -> None:
     given = rows(walk())
     given.times[10] = given.times[9]
     given.times[20] = given.times[2]
+    backward, repeated = problems(given)
+    assert "go back in 1 row (row 20 on 2020-01-03): sort the table" in backward
+    assert "are repeated in 1 row (row 10 on 2020-01-10): drop duplicates" in repeated
+
+
+def panel(*entities: Entity) -> Rows:
+    return rows(walk(), entities=entities)
+
+
+def test_times_begin_anew_with_each_entity() -> None:
+    given = panel(Entity("A", 0, 40), Entity("B", 40, ROWS))
+    given.times[40:] = given.times[:60]
+    assert problems(given) == []
+    given.times[60] = given.times[59]
     (problem,) = problems(given)
-    assert "do not in 2 rows (row 10 on 2020-01-10, row 20 on 2020-01-03)" in problem
+    assert "times must increase within an entity, but are repeated in 1 row (row 60 on 2020-01-20)" in problem
+
+
+def test_rows_of_an_entity_that_do_not_follow_each_other_are_placed() -> None:
+    (problem,) = problems(panel(Entity("A", 0, 40), Entity("B", 40, 70), Entity("A", 70, ROWS)))
+    assert "do not in 1 places (A again from row 70): sort the table by entity, then by time" in problem
+
+
+def test_a_row_without_an_entity_is_placed() -> None:
+    (problem,) = problems(panel(Entity("A", 0, 40), Entity(None, 40, ROWS)))
+    assert "the entity is missing from 1 row (row 40 on 2020-02-10)" in problem
 
 
 def test_a_missing_time_is_placed() -> None:

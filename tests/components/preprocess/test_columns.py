@@ -45,7 +45,7 @@ def test_without_history_a_numeric_feature_is_needed() -> None:
         ((DAY, RAIN), "no target column: mark one `role: target`"),
         ((Column(name="day", dtype="string", role=Role.TIME), PRICE), "day must be a date or a timestamp, got string"),
         ((DAY, Column(name="price", dtype="string", role=Role.TARGET)), "price must be a number, got string"),
-        ((DAY, PRICE, Column(name="mill", dtype="string", role=Role.ENTITY)), "mill has the role entity"),
+        ((DAY, PRICE, Column(name="mill", dtype="float64", role=Role.ENTITY)), "mill must be text or a whole number"),
     ],
     ids=["no-time", "no-target", "time-type", "target-type", "entity"],
 )
@@ -56,6 +56,28 @@ def test_roles_that_cannot_be_used_are_named(columns: tuple[Column, ...], expect
 
 
 def test_all_schema_problems_come_at_once() -> None:
-    problems = choose(schema(CROP, Column(name="mill", dtype="string", role=Role.ENTITY)), target_history=True)
+    problems = choose(schema(CROP, Column(name="mill", dtype="date", role=Role.ENTITY)), target_history=True)
     assert isinstance(problems, list)
     assert len(problems) == 4
+
+
+def test_known_features_come_last_and_the_calendar_after_them() -> None:
+    columns = choose(schema(SEASON, RAIN, DAY, PRICE), target_history=True, calendar=("calendar_month",))
+    assert isinstance(columns, Columns)
+    assert columns.features == ("price", "rain", "season", "calendar_month")
+    assert columns.known == ("season", "calendar_month")
+    assert sorted(columns.to_read) == ["day", "price", "rain", "season"]
+
+
+def test_a_column_named_like_a_feature_of_the_calendar_is_refused() -> None:
+    taken = Column(name="calendar_month", dtype="float64")
+    problems = choose(schema(DAY, PRICE, taken), target_history=True, calendar=("calendar_month", "calendar_hour"))
+    assert isinstance(problems, list)
+    assert "named as features of preprocess.calendar: calendar_month." in problems[0]
+
+
+def test_the_entity_is_read_and_is_no_feature() -> None:
+    columns = choose(schema(Column(name="mill", dtype="int64", role=Role.ENTITY), DAY, PRICE), target_history=True)
+    assert isinstance(columns, Columns)
+    assert (columns.entity, columns.features) == ("mill", ("price",))
+    assert "mill" in columns.to_read

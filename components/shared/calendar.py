@@ -1,0 +1,97 @@
+"""Features of the calendar, computed from times alone: known for any row, also for rows that have not happened yet.
+
+A field such as the month is one number from -0.5 to 0.5 (GluonTS, Alexandrov et al. 2020; used by Informer and its
+successors), or the sine and the cosine of its phase, for which December is next to January.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Times = NDArray[np.datetime64]
+
+CalendarField = Literal["month", "day_of_year", "day_of_month", "day_of_week", "hour", "minute"]
+CalendarForm = Literal["scaled", "sine_cosine"]
+PREFIX = "calendar_"
+
+
+def _count(times: Times, of: str, since: str) -> NDArray[Any]:
+    """Whole units, such as days ``D``, since the last longer one, such as months ``M``, began."""
+    unit = f"datetime64[{of}]"
+    return (times.astype(unit) - times.astype(f"datetime64[{since}]").astype(unit)).astype(np.int64)
+
+
+# 1970-01-01 was a Thursday.
+_VALUES: dict[str, Callable[[Times], NDArray[Any]]] = {
+    "month": lambda times: _count(times, "M", "Y"),
+    "day_of_year": lambda times: _count(times, "D", "Y"),
+    "day_of_month": lambda times: _count(times, "D", "M"),
+    "day_of_week": lambda times: (times.astype("datetime64[D]").astype(np.int64) + 3) % 7,
+    "hour": lambda times: _count(times, "h", "D"),
+    "minute": lambda times: _count(times, "m", "h"),
+}
+_PERIODS = {"month": 12, "day_of_year": 366, "day_of_month": 31, "day_of_week": 7, "hour": 24, "minute": 60}
+_WAVES = {"_sin": np.sin, "_cos": np.cos}
+
+
+def names(fields: Sequence[CalendarField], form: CalendarForm) -> tuple[str, ...]:
+    """Names of the features that fields give: ``calendar_month``, or ``calendar_month_sin`` and ``…_cos``."""
+    endings = [""] if form == "scaled" else list(_WAVES)
+    return tuple(f"{PREFIX}{field}{ending}" for field in fields for ending in endings)
+
+
+def column(name: str, times: Times) -> NDArray[np.float64]:
+    """Values of one feature, (rows,), within -0.5..0.5 or, of a sine or cosine, within -1..1.
+
+    Args:
+        name: one of :func:`names`.
+        times: datetime64 of any unit, (rows,); Monday is the first day of a week.
+    """
+    field, wave = name.removeprefix(PREFIX), name[-4:]
+    if wave in _WAVES:
+        field = field.removesuffix(wave)
+        return np.asarray(_WAVES[wave](2 * np.pi * _VALUES[field](times) / _PERIODS[field]))
+    return np.asarray(_VALUES[field](times) / (_PERIODS[field] - 1) - 0.5)
+
+
+def following(times: Times, count: int) -> Times:
+    """The ``count`` times after the last of a series, (count,), at the rhythm of those before.
+
+    A daily series without a weekend goes on from weekday to weekday; any other by its most frequent step, months
+    by the calendar. Holidays are not known here.
+
+    Raises:
+        ValueError: fewer than two times have no rhythm.
+    """
+    if len(times) < 2:
+        raise ValueError(f"the rhythm of a series shows in two times or more, got {len(times)}")
+    last, ahead = times[-1], np.arange(1, count + 1)
+    recent = times[-512:]
+    steps, frequency = np.unique(np.diff(recent), return_counts=True)
+    step = steps[np.argmax(frequency)]
+    day = np.timedelta64(1, "D")
+    if step == day and np.is_busday(recent.astype("datetime64[D]")).all():
+        days = np.busday_offset(last.astype("datetime64[D]"), ahead, roll="backward")
+        return np.asarray(days.astype(times.dtype) + (last - last.astype("datetime64[D]")))
+    months = np.diff(recent.astype("datetime64[M]")).astype(np.int64)
+    if step >= 28 * day and len(set(months.tolist())) == 1:
+        return _months_on(last, ahead * int(months[0]))
+    return np.asarray(last + ahead * step)
+
+
+def _months_on(last: np.datetime64, months: NDArray[Any]) -> Times:
+    """The same day some months later, the last of the month where there is no such day, or for a last of the month."""
+    first = last.astype("datetime64[M]")
+    day = (last.astype("datetime64[D]") - first.astype("datetime64[D]")).astype(np.int64)
+    starts = first + months
+    lengths = ((starts + 1).astype("datetime64[D]") - starts.astype("datetime64[D]")).astype(np.int64)
+    at_end = (last.astype("datetime64[D]") + np.timedelta64(1, "D")).astype("datetime64[M]") != first
+    days = lengths - 1 if at_end else np.minimum(day, lengths - 1)
+    time_of_day = last - last.astype("datetime64[D]")
+    return np.asarray((starts.astype("datetime64[D]") + days).astype(last.dtype) + time_of_day)

@@ -5,21 +5,19 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import sys
-import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Any
 
 from local_runner import container, importer
 from local_runner.capture import captured
 from local_runner.component_code import ComponentCode
 from local_runner.digests import is_remote
-from local_runner.errors import TaskError, TaskTimeoutError
+from local_runner.errors import TaskError
 from local_runner.guard import guarded
 from local_runner.inputs import ArtifactLists, Parameters
 from local_runner.job import Job, Result, executor_input
@@ -27,11 +25,10 @@ from local_runner.leftover_threads import told
 from local_runner.placeholders import Placeholders
 from local_runner.profiling import profiled
 from local_runner.records import ArtifactRecord, TaskKind
+from local_runner.time_limit import limited
 from local_runner.values import typed
 
 _RUNNER = str(Path(__file__).parent)
-_AGAIN = 2.0
-"""Seconds after which a task that went on in spite of its timeout is told again."""
 Progress = Callable[[Mapping[str, Any]], None]
 
 
@@ -41,7 +38,7 @@ def execute(job: Job, code: ComponentCode, on_progress: Progress) -> Result:
         try:
             unwatched = nullcontext() if job.debug else _without_debugger()
             timeout = None if job.debug else job.timeout
-            with told(), guarded(_environment(job), on_progress), unwatched, _limited(timeout):
+            with told(), guarded(_environment(job), on_progress), unwatched, limited(timeout):
                 if job.kind == TaskKind.IMPORTER:
                     return importer.run(job)
                 if job.kind == TaskKind.CONTAINER:
@@ -88,43 +85,6 @@ def _environment(job: Job) -> dict[str, str]:
         return {}
     placeholders = Placeholders(job.names, job.name, job.path, executor_input(job))
     return {name: placeholders.fill(value) for name, value in job.environment.items()}
-
-
-@contextmanager
-def _limited(seconds: float | None) -> Iterator[None]:
-    """Raise TaskTimeoutError in the block after so many seconds (only the main thread can be interrupted).
-
-    A task that catches the error and goes on is told again.
-    """
-    if seconds is None or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    running, rung = True, False
-    late = TaskTimeoutError(f"the task ran longer than the {seconds:g} s it was allowed")
-
-    def ring(_: int, __: FrameType | None) -> None:
-        nonlocal rung
-        if running:
-            rung = True
-            signal.setitimer(signal.ITIMER_REAL, _AGAIN)
-            raise late
-
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        try:
-            yield
-        except Exception as error:  # told in the middle of something, code may end with an error of its own making
-            if rung and error is not late:
-                raise late from error
-            raise
-        finally:
-            running = False
-    finally:  # a ring in the finally above ends up here; the next one would be seconds away
-        running = False
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """A task may take so long and no longer: as asked for the run, or as the compiled file says."""
 
+import importlib
+
 import pytest
 import yaml
 from kfp import compiler, dsl
@@ -46,6 +48,32 @@ def wait_for_child(marks: str):
     import sys
 
     subprocess.run([sys.executable, "-c", f"import time; time.sleep(5); open({marks!r}, 'w')"], check=True)
+
+
+@dsl.component(base_image=IMAGE)
+def import_slowly(folder: str):
+    import sys
+    import time
+
+    sys.path.insert(0, folder)
+    import slow_to_import
+
+    sys.stdout.write(f"{slow_to_import.loaded}\n")
+    time.sleep(60)
+
+
+@dsl.component(base_image=IMAGE)
+def finalize_slowly():
+    import sys
+    import time
+
+    class Slow:
+        def __del__(self):
+            time.sleep(0.6)
+            sys.stdout.write("finalized\n")
+
+    Slow()
+    time.sleep(60)
 
 
 @dsl.pipeline(name="late")
@@ -107,6 +135,42 @@ def test_a_late_attempt_is_tried_again_and_each_attempt_has_its_own_time(execute
 
     run = execute(retried, timeout={"sleep": 0.3})
     assert (run.state, run.tasks["sleep"].attempt) == (State.FAILED, 2)
+
+
+def test_an_import_that_has_begun_is_finished_first(execute, tmp_path):
+    """Half a TensorFlow in the process would fail every later task."""
+    (tmp_path / "slow_to_import.py").write_text("import time\ntime.sleep(0.6)\nloaded = 'as a whole'\n")
+
+    @dsl.pipeline
+    def once(folder: str):
+        import_slowly(folder=folder)
+
+    run = execute(once, {"folder": str(tmp_path)}, timeout={"": 0.3})
+    assert run.tasks["import-slowly"].error == TOLD
+    assert run.tasks["import-slowly"].log.read_text() == "as a whole\n"
+    assert run.tasks["import-slowly"].seconds < 30
+
+
+def test_a_runner_that_is_itself_being_imported_keeps_time(tmp_path, monkeypatch):
+    compiler.Compiler().compile(pipeline, str(tmp_path / "late.yaml"))
+    (tmp_path / "runs_when_imported.py").write_text(
+        "from local_runner import api\n"
+        f"done = api.run({str(tmp_path / 'late.yaml')!r}, root={str(tmp_path / 'runs')!r}, raise_on_failure=False,"
+        " options=api.Options(timeout={'': 0.3}))\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    done = importlib.import_module("runs_when_imported").done
+    assert (done.tasks["sleep"].error, done.tasks["sleep"].seconds < 30) == (TOLD, True)
+
+
+def test_the_timeout_is_not_lost_in_a_finalizer(execute):
+    @dsl.pipeline
+    def once():
+        finalize_slowly()
+
+    run = execute(once, timeout={"": 0.3})
+    assert run.tasks["finalize-slowly"].error == TOLD
+    assert run.tasks["finalize-slowly"].log.read_text() == "finalized\n"
 
 
 def with_deadline(tmp_path, seconds):

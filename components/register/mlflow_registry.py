@@ -12,6 +12,7 @@ and by then the files must be there.
 
 from __future__ import annotations
 
+import difflib
 import fcntl
 import logging
 import os
@@ -81,6 +82,19 @@ class LocalMlflow:
             now = client.get_model_version(candidate.name, version.version)
             return Version(candidate.name, int(now.version), tuple(sorted(now.aliases)), str(files))
 
+    def find(self, reference: str) -> Version:
+        """See :meth:`components.register.registry.Registry.find`."""
+        name, by_alias, alias = reference.partition("@")
+        name, _, number = (name, "", "") if by_alias else reference.rpartition("/")
+        with connect(self.database) as client:
+            found = _versions(client, name)
+            chosen = [v for v in found if (alias in v.aliases if by_alias else str(v.version) == number)]
+            if not chosen:
+                raise InputError(_not_found(client, reference, name, found, self.database))
+            version = chosen[0]
+            files = self.root / "models" / name / version.tags["identity"]
+            return Version(name, int(version.version), tuple(sorted(version.aliases)), str(files))
+
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Let one process at a time register: finding a version and creating it must not be interleaved."""
@@ -147,6 +161,26 @@ def _find_version(client: MlflowClient, candidate: Candidate) -> ModelVersion | 
     wanted = f"name = '{candidate.name}' and tags.identity = '{candidate.identity}'"
     found = client.search_model_versions(wanted, max_results=1)
     return found[0] if found else None
+
+
+def _versions(client: MlflowClient, name: str) -> list[ModelVersion]:
+    """Versions of a model with their aliases, oldest first; none for a name that is not a registered one."""
+    known = {model.name for model in client.search_registered_models()}
+    if name not in known:
+        return []
+    numbers = sorted(int(version.version) for version in client.search_model_versions(f"name = '{name}'"))
+    return [client.get_model_version(name, str(number)) for number in numbers]  # a search leaves the aliases out
+
+
+def _not_found(client: MlflowClient, reference: str, name: str, found: list[ModelVersion], database: Path) -> str:
+    if not found:
+        known = sorted(model.name for model in client.search_registered_models())
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        return f"the registry {database} has no model {name!r}: {hint}It has: {', '.join(known) or 'none yet'}"
+    numbers = [f"{name}/{version.version}" for version in found]
+    aliases = sorted({f"{name}@{alias}" for version in found for alias in version.aliases})
+    return f"the registry {database} has no version {reference}; it has {', '.join([*aliases, *numbers])}"
 
 
 def _create_version(client: MlflowClient, candidate: Candidate, files: Path, run: str) -> ModelVersion:

@@ -43,6 +43,15 @@ class Registry(Protocol):
         """
         ...
 
+    def find(self, reference: str) -> Version:
+        """The version that a reference names: ``soybean-oil-1m@champion`` or ``soybean-oil-1m/3``.
+
+        Raises:
+            InputError: there is no such model, alias or version; says which there are.
+            RegistryError: the registry cannot be read.
+        """
+        ...
+
 
 def open_registry(config: MlflowConfig) -> Registry:
     """The registry that a config asks for; it is created when it does not exist.

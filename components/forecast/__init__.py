@@ -1,0 +1,1 @@
+"""Forecast the future of new rows with a trained model."""

@@ -1,0 +1,119 @@
+"""Put forecasts into a BigQuery table: load them beside it, then merge, so that running again repeats nothing."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from components.forecast.output import KEY
+from components.ingest.bigquery_source import DIALECT, client_of
+from components.ingest.config import BigQuerySource
+from components.shared.errors import InputError, TandemError
+
+if TYPE_CHECKING:
+    from google.cloud import bigquery
+
+    from components.forecast.config import BigQueryDestination
+    from components.shared.artifacts import Table
+    from components.shared.schema import Schema
+
+TYPES = {"string": "STRING", "timestamp": "DATETIME", "float64": "FLOAT64", "int64": "INT64"}
+STAGING_LIVES = timedelta(hours=6)
+"""A table left behind by a process that was killed removes itself after this time."""
+
+
+def merge(forecasts: Table, destination: BigQueryDestination) -> None:
+    """Add forecasts to a table, replacing those of the same model, origin and time.
+
+    Raises:
+        InputError: no credentials, or the table has other columns.
+        TandemError: BigQuery refused to load or to merge.
+    """
+    from google.cloud import bigquery
+
+    columns = forecasts.schema.names
+    staging = staging_name(destination.table, forecasts.digest)
+    with _explained(destination), _client(destination) as client:
+        fields = bigquery_schema(forecasts.schema)
+        table = client.create_table(bigquery.Table(destination.table, schema=fields), exists_ok=True)
+        _check_columns(destination, columns, [field.name for field in client.get_table(table.reference).schema])
+        aside = bigquery.Table(staging, schema=fields)
+        aside.expires = datetime.now(UTC) + STAGING_LIVES
+        client.delete_table(staging, not_found_ok=True)
+        client.create_table(aside)
+        try:
+            _load(client, forecasts, staging, fields)
+            client.query(merge_statement(destination.table, staging, columns)).result()
+        finally:
+            client.delete_table(staging, not_found_ok=True)
+
+
+def staging_name(table: str, digest: str) -> str:
+    """A table beside the destination, one for each content."""
+    return f"{table}_staging_{hashlib.sha256(digest.encode()).hexdigest()[:12]}"
+
+
+def merge_statement(table: str, staging: str, columns: Sequence[str]) -> str:
+    """The MERGE that updates forecasts with the same key and inserts the others.
+
+    Raises:
+        InputError: a name cannot be quoted.
+    """
+    quoted = {name: DIALECT.identifier(name) for name in columns}
+    same = " AND ".join(f"kept.{quoted[name]} = fresh.{quoted[name]}" for name in KEY)
+    updated = ", ".join(f"{quoted[name]} = fresh.{quoted[name]}" for name in columns if name not in KEY)
+    return (
+        f"MERGE INTO {DIALECT.identifier(table)} AS kept\n"
+        f"USING {DIALECT.identifier(staging)} AS fresh\n"
+        f"ON {same}\n"
+        f"WHEN MATCHED THEN UPDATE SET {updated}\n"
+        f"WHEN NOT MATCHED THEN INSERT ({', '.join(quoted.values())})\n"
+        f"VALUES ({', '.join(f'fresh.{name}' for name in quoted.values())})"
+    )
+
+
+def bigquery_schema(schema: Schema) -> list[bigquery.SchemaField]:
+    from google.cloud import bigquery
+
+    return [bigquery.SchemaField(c.name, TYPES[c.dtype], description=c.description) for c in schema.columns]
+
+
+def _load(client: bigquery.Client, forecasts: Table, staging: str, fields: list[bigquery.SchemaField]) -> None:
+    from google.cloud import bigquery
+
+    settings = bigquery.LoadJobConfig(source_format=bigquery.SourceFormat.PARQUET, schema=fields)
+    for shard in forecasts.shards:
+        with (forecasts.path / shard).open("rb") as stream:
+            client.load_table_from_file(stream, staging, job_config=settings).result()
+
+
+def _check_columns(destination: BigQueryDestination, wanted: Sequence[str], present: Sequence[str]) -> None:
+    absent = [name for name in wanted if name not in present]
+    if absent:
+        raise InputError(
+            f"{destination.table} lacks the columns {', '.join(absent)}: add them, forecast the intervals it has, or "
+            "name another table"
+        )
+
+
+def _client(destination: BigQueryDestination) -> bigquery.Client:
+    project = destination.table.split(".")[0]
+    place = {"location": destination.location, "api_endpoint": destination.api_endpoint}
+    return client_of(BigQuerySource(kind="bigquery", table=destination.table, project=project, **place))
+
+
+@contextmanager
+def _explained(destination: BigQueryDestination) -> Iterator[None]:
+    from google.api_core.exceptions import GoogleAPIError
+    from google.auth.exceptions import GoogleAuthError
+
+    try:
+        yield
+    except GoogleAuthError as error:
+        advice = "Run: gcloud auth application-default login"
+        raise InputError(f"no usable Google credentials: {error}. {advice}") from error
+    except GoogleAPIError as error:
+        raise TandemError(f"BigQuery refused to write {destination.table}: {error}") from error

@@ -1,0 +1,109 @@
+"""What makes rows unusable for a model: all of it at once, before anything is forecast."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from components.shared.preprocessing import Preprocessing
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from components.forecast.calendar import Calendar
+    from components.forecast.config import ForecastConfig
+    from components.forecast.rows import Spine
+    from components.shared.schema import Schema
+
+NUMERIC = frozenset({"float64", "float32", "int64", "int32", "bool"})
+SHOWN = 3
+
+
+def needed(preprocessing: Preprocessing) -> list[str]:
+    """Columns the model cannot do without: time, target, features."""
+    return list(dict.fromkeys([preprocessing.time, preprocessing.target.name, *preprocessing.feature_names]))
+
+
+def column_problems(names: Iterable[str], preprocessing: Preprocessing, *, extra_allowed: bool) -> list[str]:
+    """Columns that are missing, and those that the model's table did not have."""
+    offered, wanted = list(names), needed(preprocessing)
+    known = {*wanted, *preprocessing.dropped, *preprocessing.selection, *preprocessing.constant}
+    extra = [name for name in offered if name not in known]
+    problems = []
+    for name in wanted:
+        if name not in offered:
+            near = difflib.get_close_matches(name, extra, n=1, cutoff=0.75)
+            problems.append(f"column {name} is missing" + (f"; is it the one called {near[0]}?" if near else ""))
+    if extra and not extra_allowed:
+        problems.append(
+            f"unknown columns, which the model's table did not have: {', '.join(extra)}; leave them out, or set "
+            "forecast.on_extra: ignore (--ignore-extra)"
+        )
+    return problems
+
+
+def type_problems(schema: Schema, preprocessing: Preprocessing) -> list[str]:
+    """Needed columns whose type cannot serve."""
+    wanted = [column for column in schema.columns if column.name in needed(preprocessing)]
+    return [
+        f"column {column.name} must hold {'times' if column.name == preprocessing.time else 'numbers'}, "
+        f"got {column.dtype}"
+        for column in wanted
+        if column.dtype not in (("date", "timestamp") if column.name == preprocessing.time else NUMERIC)
+    ]
+
+
+def row_problems(spine: Spine, preprocessing: Preprocessing, origins: range) -> list[str]:
+    """Too few rows, times that do not increase, and origins without a usable target."""
+    rows, times = len(spine.times), spine.times
+    problems = []
+    if rows < preprocessing.lookback:
+        problems.append(
+            f"{rows} rows are too few: the model looks at {preprocessing.lookback} rows up to the origin; "
+            "give at least that many, older ones first"
+        )
+    backward = np.flatnonzero(~(np.diff(times) > np.timedelta64(0, "us"))) + 1
+    if len(backward):
+        problems.append(f"times must increase from row to row, but do not in {_at(backward, times)}")
+    targets = spine.targets[origins.start : origins.stop]
+    unusable = ~np.isfinite(targets)
+    if preprocessing.target.transform == "log_return":
+        unusable |= targets <= 0
+    if unusable.any():
+        where = _at(np.flatnonzero(unusable) + origins.start, times)
+        kind = "missing, zero or negative" if preprocessing.target.transform == "log_return" else "missing"
+        problems.append(
+            f"the target {preprocessing.target.name} is {kind} in {where}, "
+            "where a forecast is to be made: fill it in, or leave those rows out"
+        )
+    return problems
+
+
+def gap_problems(
+    spine: Spine, preprocessing: Preprocessing, calendar: Calendar, config: ForecastConfig, origins: range
+) -> list[str]:
+    """Stretches without rows inside what the forecasts look at."""
+    first = max(0, origins.start - preprocessing.lookback + 1)
+    times = spine.times[first:]
+    missing = calendar.missing_between(times)
+    gaps = np.flatnonzero(missing > config.largest_gap)
+    if not len(gaps):
+        return []
+    shown = [f"{missing[g]} rows between {_date(times[g])} and {_date(times[g + 1])}" for g in gaps[:SHOWN]]
+    more = f", and {len(gaps) - SHOWN} more" if len(gaps) > SHOWN else ""
+    return [
+        f"rows are missing ({calendar.name.replace('_', ' ')}): {', '.join(shown)}{more}; bring them, or allow it with "
+        f"forecast.largest_gap: {missing.max()} (--largest-gap {missing.max()})"
+    ]
+
+
+def _at(rows: NDArray[np.intp], times: NDArray[np.datetime64]) -> str:
+    shown = ", ".join(f"row {row} ({_date(times[row])})" for row in rows[:SHOWN])
+    return f"{len(rows)} {'row' if len(rows) == 1 else 'rows'}: {shown}" + (", ..." if len(rows) > SHOWN else "")
+
+
+def _date(time: np.datetime64) -> str:
+    return str(time).removesuffix("T00:00:00.000000").removesuffix(".000000")

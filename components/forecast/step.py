@@ -1,0 +1,139 @@
+"""What forecasting is: check the rows against the model, stream their windows through it, write what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from components.forecast import checks, choosing
+from components.forecast.calendar import Calendar
+from components.forecast.intervals import Bands
+from components.forecast.output import Answer, schema_of
+from components.forecast.rows import Spine, windows
+from components.shared import progress
+from components.shared.artifacts import Table, TrainedModel, write_table
+from components.shared.errors import InputError, TandemError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from components.forecast.config import ForecastConfig
+
+WINDOWS_A_BLOCK = 4096
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A forecast that has been checked: nothing in it can fail for want of rows or columns."""
+
+    table: Table
+    model: TrainedModel
+    name: str
+    spine: Spine
+    origins: range
+    calendar: Calendar
+    bands: Bands
+
+
+def run(
+    config: ForecastConfig,
+    table_path: str | Path,
+    model_path: str | Path,
+    forecasts_path: str | Path,
+    *,
+    name: str = "",
+) -> dict[str, Any]:
+    """Forecast the target of new rows, ``horizon`` rows after each origin, in its own units.
+
+    Args:
+        config: the ``forecast`` section.
+        table_path: table artifact of the new rows, with the columns of the table the model was trained on.
+        model_path: model folder.
+        forecasts_path: table artifact to write, a row an origin; see :mod:`components.forecast.output`.
+        name: what to call the model; its kind and digest when empty.
+
+    Returns:
+        Facts for the artifact's metadata: model, origins, dates, calendar, how intervals were made.
+
+    Raises:
+        InputError: rows and model do not fit; holds every problem. Nothing was written.
+        TandemError: the model answers something that is not a number.
+    """
+    model = TrainedModel.open(model_path)
+    plan = checked(config, Table.open(table_path), model, name or choosing.name_of(model))
+    written = write_table(forecasts_path, schema_of(plan), _answers(plan))
+    if config.bigquery is not None:
+        from components.forecast import bigquery_sink
+
+        bigquery_sink.merge(written, config.bigquery)
+    return _facts(plan)
+
+
+def checked(config: ForecastConfig, table: Table, model: TrainedModel, name: str) -> Plan:
+    """Check rows, model and settings against each other.
+
+    Raises:
+        InputError: holding every problem found.
+    """
+    preprocessing = model.preprocessing
+    problems = checks.column_problems(table.schema.names, preprocessing, extra_allowed=config.on_extra == "ignore")
+    problems += checks.type_problems(table.schema, preprocessing)
+    bands = calendar = None
+    try:
+        bands = Bands.of(model, config.intervals)
+    except InputError as error:
+        problems += error.problems
+    origins = origins_of(config, table.rows, preprocessing.lookback)
+    spine = None
+    if {preprocessing.time, preprocessing.target.name} <= set(table.schema.names):
+        spine = Spine.read(table, preprocessing.time, preprocessing.target.name)
+        found = checks.row_problems(spine, preprocessing, origins)
+        problems += found
+        try:
+            calendar = Calendar.of(spine.times, None if config.calendar == "auto" else config.calendar)
+            problems += checks.gap_problems(spine, preprocessing, calendar, config, origins)
+        except InputError as error:
+            problems += error.problems
+    if problems or bands is None or calendar is None or spine is None:
+        raise InputError(problems, heading=f"{table.path} cannot be forecast by {name}:")
+    return Plan(table, model, name, spine, origins, calendar, bands)
+
+
+def origins_of(config: ForecastConfig, rows: int, lookback: int) -> range:
+    """Rows that forecasts are made from; empty when there are fewer rows than a window has."""
+    wanted = config.origins if isinstance(config.origins, int) else {"last": 1, "all": rows}[config.origins]
+    return range(max(lookback - 1, rows - wanted), max(rows, lookback - 1))
+
+
+def _answers(plan: Plan) -> Iterator[pa.RecordBatch]:
+    """Forecasts in row order; memory is bounded by a block of rows."""
+    done = 0
+    for block in windows(plan.table, plan.model.preprocessing, plan.origins.start):
+        for first in range(0, len(block.origins), WINDOWS_A_BLOCK):
+            part = slice(first, first + WINDOWS_A_BLOCK)
+            described = plan.model.describe(block.values[part])
+            if not np.isfinite(described).all():
+                raise TandemError(
+                    f"{plan.name} answers NaN or infinity for rows that are finite: its training has diverged, see "
+                    f"{plan.model.path / 'history.csv'}"
+                )
+            yield Answer.of(plan, block.origins[part], described).batch(schema_of(plan))
+            done += len(described)
+            progress.report("forecast", done, len(plan.origins))
+
+
+def _facts(plan: Plan) -> dict[str, Any]:
+    times = plan.spine.times[[plan.origins.start, plan.origins.stop - 1]]
+    return {
+        "model": plan.name,
+        "origins": len(plan.origins),
+        "first_origin": str(times[0]),
+        "last_origin": str(times[1]),
+        "horizon": plan.model.preprocessing.horizon,
+        "calendar": plan.calendar.name,
+        "interval_method": plan.bands.method if plan.bands.shares else "",
+    }

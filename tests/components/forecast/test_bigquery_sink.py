@@ -1,0 +1,84 @@
+"""What of BigQuery can be told without a server: names, statement, schema, and the statement run by another engine."""
+
+from __future__ import annotations
+
+import duckdb
+import pytest
+from google.auth.credentials import AnonymousCredentials
+
+from components.forecast import bigquery_sink
+from components.forecast.config import BigQueryDestination
+from components.shared.errors import InputError
+from components.shared.schema import Column, Schema
+
+COLUMNS = ["model", "origin", "time", "forecast", "lower_80"]
+
+
+def test_the_merge_updates_equal_keys_and_inserts_others() -> None:
+    statement = bigquery_sink.merge_statement("my-project.market.oil", "my-project.market.oil_staging_1", COLUMNS)
+    assert statement.splitlines() == [
+        "MERGE INTO `my-project.market.oil` AS kept",
+        "USING `my-project.market.oil_staging_1` AS fresh",
+        "ON kept.`model` = fresh.`model` AND kept.`origin` = fresh.`origin` AND kept.`time` = fresh.`time`",
+        "WHEN MATCHED THEN UPDATE SET `forecast` = fresh.`forecast`, `lower_80` = fresh.`lower_80`",
+        "WHEN NOT MATCHED THEN INSERT (`model`, `origin`, `time`, `forecast`, `lower_80`)",
+        "VALUES (fresh.`model`, fresh.`origin`, fresh.`time`, fresh.`forecast`, fresh.`lower_80`)",
+    ]
+
+
+def test_merging_twice_repeats_no_forecast() -> None:
+    """DuckDB has the same MERGE; only its quotes differ."""
+    statement = bigquery_sink.merge_statement("kept_table", "fresh_table", COLUMNS).replace("`", '"')
+    with duckdb.connect() as database:
+        database.execute(
+            "CREATE TABLE kept_table (model TEXT, origin DATE, time DATE, forecast DOUBLE, lower_80 DOUBLE)"
+        )
+        database.execute("CREATE TABLE fresh_table AS FROM kept_table")
+        rows = [("oil/1", "2020-01-01", "2020-02-01", 1.0, 0.5), ("oil/1", "2020-01-02", "2020-02-02", 2.0, 1.5)]
+        database.executemany("INSERT INTO fresh_table VALUES (?, ?, ?, ?, ?)", rows)
+        database.execute(statement)
+        database.execute("UPDATE fresh_table SET forecast = forecast + 10")
+        database.execute(statement)
+        database.execute("UPDATE fresh_table SET model = 'oil/2'")
+        database.execute(statement)
+        found = database.sql("SELECT model, forecast FROM kept_table ORDER BY model, origin").fetchall()
+    assert found == [("oil/1", 11.0), ("oil/1", 12.0), ("oil/2", 11.0), ("oil/2", 12.0)]
+
+
+@pytest.mark.parametrize("name", ["a`; DROP TABLE x; --", 'a"b', "a\\b", ""])
+def test_a_name_that_cannot_be_quoted_is_refused(name: str) -> None:
+    with pytest.raises(InputError, match="cannot be used as a column or table name"):
+        bigquery_sink.merge_statement("p.d.t", "p.d.s", [*COLUMNS, name])
+
+
+@pytest.mark.parametrize("table", ["oil", "market.oil", "my-project.market.oil`x", "My-Project.market.oil", ""])
+def test_a_destination_that_is_no_table_is_refused(table: str) -> None:
+    with pytest.raises(InputError, match=r"expected project\.dataset\.table"):
+        BigQueryDestination.parse({"table": table})
+
+
+def test_staging_lies_beside_the_destination_and_goes_by_content() -> None:
+    one, same, other = (bigquery_sink.staging_name("my-project.market.oil", d) for d in ("a", "a", "b"))
+    assert one == same != other
+    assert one.startswith("my-project.market.oil_staging_")
+    BigQueryDestination(table=one)
+
+
+def test_columns_have_bigquerys_types() -> None:
+    columns = (
+        Column(name="model", dtype="string"),
+        Column(name="origin", dtype="timestamp"),
+        Column(name="horizon", dtype="int64"),
+        Column(name="forecast", dtype="float64"),
+    )
+    fields = bigquery_sink.bigquery_schema(Schema(columns=columns))
+    assert [(f.name, f.field_type) for f in fields] == [
+        ("model", "STRING"), ("origin", "DATETIME"), ("horizon", "INT64"), ("forecast", "FLOAT64"),
+    ]  # fmt: skip
+
+
+def test_no_credentials_travel_to_a_plain_http_server() -> None:
+    destination = BigQueryDestination(table="my-project.market.oil", api_endpoint="http://127.0.0.1:9")
+    client = bigquery_sink._client(destination)
+    assert client.project == "my-project"
+    assert isinstance(client._credentials, AnonymousCredentials)

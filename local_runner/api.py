@@ -142,7 +142,7 @@ def run(
     text, hints = sources.compiled(pipeline)
     planned = plan.parse(text, name=str(pipeline) if isinstance(pipeline, (str, Path)) else "the pipeline")
     parameters, artifacts = argument_check.check(planned, arguments or {})
-    files = _preflight(planned, options)
+    files = _preflight(planned, options, parameters)
     with Store(root or DEFAULT_ROOT) as store:
         record = store.new_run(planned.name, text, parameters, _kept(options), _where(options))
         if artifacts:
@@ -178,7 +178,7 @@ def resume(
         store.hold(record.id)
         planned = plan.read(record.spec)
         options = _from_kept({**record.options, **(overrides or {})})
-        files = _preflight(planned, options)
+        files = _preflight(planned, options, record.arguments)
         given = {k.removeprefix("input:"): v for k, v in record.artifacts.items() if k.startswith("input:")}
         record = dataclasses.replace(record, state=State.RUNNING, finished=None, error="", **_where(options))
         store.save_run(record)
@@ -186,11 +186,11 @@ def resume(
         return engine.run(Values(dict(record.arguments), dict(given)), raise_on_failure)
 
 
-def _preflight(planned: Pipeline, options: Options) -> component_files.ComponentFiles:
+def _preflight(planned: Pipeline, options: Options, parameters: Mapping[str, Any]) -> component_files.ComponentFiles:
     explicit = Path(options.components) if options.components else None
     needed = explicit is not None or preflight.needs_files(planned)
     files = component_files.find(explicit) if needed else component_files.ComponentFiles()
-    preflight.check(planned, files, allow_host=options.allow_host_commands, stubs=options.stubs)
+    preflight.check(planned, files, allow_host=options.allow_host_commands, stubs=options.stubs, parameters=parameters)
     return files
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from local_runner import container
+from local_runner import conditions, container
 from local_runner.component_code import embedded_source, function_name
 from local_runner.component_files import ComponentFiles
-from local_runner.errors import PlanError, UsageError
+from local_runner.errors import ConditionError, PlanError, UsageError
 from local_runner.plan import Pipeline, Task
 from local_runner.records import TaskKind
 
@@ -19,14 +19,24 @@ _NEWER = re.compile(r"\bdsl\.(EmbeddedInput|TaskConfig)\b")
 _GOOGLE = "google-cloud-pipeline-components"
 
 
-def check(pipeline: Pipeline, files: ComponentFiles, *, allow_host: bool, stubs: Mapping[str, Any]) -> None:
-    """Check every task of a pipeline.
+def check(
+    pipeline: Pipeline,
+    files: ComponentFiles,
+    *,
+    allow_host: bool,
+    stubs: Mapping[str, Any],
+    parameters: Mapping[str, Any],
+) -> None:
+    """Check every task of a pipeline, but for branches that its parameters switch off.
 
     Raises:
         PlanError: naming every task that cannot run on this machine, why, and what to do.
     """
     problems: dict[str, None] = {}
+    off = tuple(f"{name}/" for name in _switched_off(pipeline, parameters))
     for path, task in pipeline.walk():
+        if path.startswith(off):
+            continue
         if task.name not in stubs and task.component not in stubs and path not in stubs and not pipeline.scope(task):
             problems.update(dict.fromkeys(_problems(pipeline, task, files, allow_host)))
     unknown = [name for name in stubs if name not in _names(pipeline)]
@@ -36,6 +46,19 @@ def check(pipeline: Pipeline, files: ComponentFiles, *, allow_host: bool, stubs:
         problems[f"--stub {name}: no task or component of that name. {nearest(name, _names(pipeline))}"] = None
     if problems:
         raise PlanError(list(problems))
+
+
+def _switched_off(pipeline: Pipeline, parameters: Mapping[str, Any]) -> Iterator[str]:
+    """Branches of the outermost scope whose condition is false by the pipeline's own parameters alone."""
+    for task in pipeline.root.tasks.values():
+        sources = (task.inputs.get("parameters") or {}).items()
+        names = {name: source.get("componentInputParameter") for name, source in sources}
+        known = {name: parameters[given] for name, given in names.items() if given in parameters}
+        try:
+            if task.condition and not conditions.holds(task.condition, known):
+                yield task.name
+        except ConditionError:
+            continue  # it also asks what a task will have returned: the branch may run
 
 
 def _names(pipeline: Pipeline) -> set[str]:

@@ -51,3 +51,33 @@ def test_an_unknown_name_is_refused_with_the_nearest(execute, parts):
 
     with pytest.raises(PlanError, match=r"--stub ad: no task or component of that name. did you mean add"):
         execute(pipeline, stubs={"ad": 100})
+
+
+@pytest.mark.parametrize("wanted", [False, True], ids=["off", "on"])
+def test_a_branch_that_is_switched_off_needs_no_stub(execute, parts, tmp_path, monkeypatch, wanted):
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    @dsl.pipeline
+    def pipeline(cloud: bool = False):
+        with dsl.If(cloud == True):  # noqa: E712
+            remote()
+        parts.add(a=1, b=2)
+
+    if wanted:
+        with pytest.raises(PlanError, match="task remote runs in the container image"):
+            execute(pipeline, {"cloud": wanted})
+    else:
+        run = execute(pipeline, {"cloud": wanted})
+        assert run.tasks["condition-1"].state == "skipped"
+
+
+def test_a_branch_that_a_task_decides_about_is_checked(execute, parts, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    @dsl.pipeline
+    def pipeline():
+        with dsl.If(parts.add(a=1, b=2).output == 4):
+            remote()
+
+    with pytest.raises(PlanError, match="task remote runs in the container image"):
+        execute(pipeline)

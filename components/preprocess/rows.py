@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from components.preprocess.columns import Columns
     from components.shared.artifacts import Table
 
-BATCH_BYTES = 32 << 20
+BATCH_BYTES = 8 << 20
 SHOWN = 3
 LARGEST = float(np.finfo(np.float32).max)
 """Features are stored as float32, where anything larger is infinite."""
@@ -76,6 +76,8 @@ def read_rows(table: Table, columns: Columns, scratch: Path) -> Rows:
     Raises:
         OSError: no room on the disk for the scratch file.
     """
+    import pyarrow as pa
+
     times = np.empty(table.rows, dtype="datetime64[us]")
     targets = np.empty(table.rows, dtype=np.float64)
     filled = allocate(scratch, (len(columns.features), table.rows), np.float64)
@@ -103,6 +105,7 @@ def read_rows(table: Table, columns: Columns, scratch: Path) -> Rows:
         let_go(filled)
         start = end
         report("row", end, table.rows)
+    pa.default_memory_pool().release_unused()  # Arrow keeps what it has read into, and here nothing more is read
     return Rows(times, targets, filled, infinite, tuple(runs))
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from components.preprocess.config import Scaling
     from components.shared.schema import Column
 
-BLOCK_BYTES = 32 << 20
+BLOCK_BYTES = 8 << 20
 
 
 def raw_labels(

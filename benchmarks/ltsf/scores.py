@@ -37,6 +37,8 @@ class Score:
 
 def trained(series: Series, name: str, lookback: int, horizon: int, seed: int) -> Score:
     """Train one model with one seed, choosing its epoch by validation, and score it on the test windows."""
+    import keras
+
     entry = MODELS[name]
     source = series.source(lookback, horizon, entry.covariates, ahead=entry.ahead)
     began = time.process_time()
@@ -46,6 +48,7 @@ def trained(series: Series, name: str, lookback: int, horizon: int, seed: int) -
     predict = _predictor(fitted.model)
     mse, mae, _ = errors(source, "test", predict)
     validation, _, windows = errors(source, "validation", predict)
+    keras.backend.clear_session()  # graphs of trained models would pile up over the runs
     return Score(name, horizon, seed, mse, mae, validation, windows, len(fitted.history), seconds)
 
 

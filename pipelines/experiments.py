@@ -9,13 +9,15 @@ import difflib
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from components.bigquery_twin.config import TwinConfig, twin_problems
 from components.ensemble.config import EnsembleConfig
 from components.evaluate.config import EvaluateConfig
 from components.explain.config import ExplainConfig
+from components.forecast.config import ForecastConfig, ModelChoice
 from components.ingest.config import IngestConfig
 from components.preprocess.config import PreprocessConfig
 from components.register.config import RegisterConfig
@@ -57,8 +59,26 @@ with warnings.catch_warnings():
         evaluate: EvaluateConfig = Field(default_factory=EvaluateConfig)
         explain: ExplainConfig = Field(default_factory=ExplainConfig)
         register: RegisterConfig
+        twin: TwinConfig = Field(default_factory=TwinConfig)
+        bigquery: bool = False
+        """Also train the twin of model B in BigQuery ML; only on Google Cloud."""
         device: Literal["auto", "cpu", "metal", "cuda", "tpu"] = "auto"
         seed: int = Field(default=0, ge=0, lt=2**31)
+
+        @model_validator(mode="after")
+        def _there_can_be_a_twin(self) -> Self:
+            if self.bigquery and (found := twin_problems(self.twin, self.train_b)):
+                raise ValueError("; ".join(found))
+            return self
+
+
+class ForecastExperiment(StrictModel):
+    """Sections of a batch forecast: new rows, the model, and what to forecast."""
+
+    description: str = ""
+    ingest: IngestConfig
+    model: ModelChoice
+    forecast: ForecastConfig = Field(default_factory=ForecastConfig)
 
 
 @dataclass(frozen=True)
@@ -72,6 +92,7 @@ class PipelineSpec:
 PIPELINES = {
     "forecasting": PipelineSpec(ForecastingExperiment, "lstm_1m"),
     "forecasting_ab": PipelineSpec(AbExperiment, "ab_1m"),
+    "forecast": PipelineSpec(ForecastExperiment, "forecast_1m"),
 }
 
 

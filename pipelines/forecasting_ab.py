@@ -1,8 +1,31 @@
 """A/B forecasting: two models of the same windows, their ensemble, and which of the three is worth having."""
 
+from google_cloud_pipeline_components.v1.bigquery import (
+    BigqueryCreateModelJobOp,
+    BigqueryEvaluateModelJobOp,
+    BigqueryPredictModelJobOp,
+)
 from kfp import dsl
+from kfp.dsl import Dataset, Input
 
 from pipelines import stages
+
+
+@dsl.pipeline(name="bigquery-twin", description="Train boosted trees in BigQuery ML on the same windows, and ask them.")
+def train_in_bigquery(prepared: Input[Dataset], train: dict, twin: dict):
+    """Send the windows' columns to BigQuery; there create the twin, evaluate it on the hold-out and forecast with it.
+
+    Args:
+        prepared: arrays written by `preprocess`.
+        train: the section of the local model whose twin this is.
+        twin: project, dataset, location and name.
+    """
+    sent = stages.bigquery_twin(prepared=prepared, config=twin, train=train)
+    place = {"project": sent.outputs["project"], "location": sent.outputs["location"]}
+    created = BigqueryCreateModelJobOp(query=sent.outputs["create_model"], **place)
+    asked = {"model": created.outputs["model"], "query_statement": sent.outputs["test_rows"], **place}
+    BigqueryEvaluateModelJobOp(**asked)
+    BigqueryPredictModelJobOp(**asked)
 
 
 @dsl.pipeline(
@@ -18,6 +41,8 @@ def forecasting_ab(
     evaluate: dict,
     explain: dict,
     register: dict,
+    twin: dict,
+    bigquery: bool = False,
     device: str = "auto",
     seed: int = 0,
 ) -> str:
@@ -32,6 +57,8 @@ def forecasting_ab(
         evaluate: baselines and the deciding metric; the members are scored beside the ensemble.
         explain: samples, background and quadrature of each member's attributions.
         register: registry, model name and gate.
+        twin: where in BigQuery the twin of model B lives.
+        bigquery: train that twin, evaluate it and forecast with it; only on Google Cloud.
         device: auto, cpu, metal, cuda or tpu.
         seed: seeds both trainings and the draws of the explanations.
 
@@ -52,6 +79,8 @@ def forecasting_ab(
     registered = stages.register(
         prepared=prepared, model=combined.outputs["model"], evaluation=scored.outputs["metrics"], config=register
     )
+    with dsl.If(bigquery == True, name="bigquery"):  # noqa: E712  KFP builds the condition from this comparison
+        train_in_bigquery(prepared=prepared, train=train_b, twin=twin)
     for name, trained in (("A", model_a), ("B", model_b)):
         explained = stages.explain(prepared=prepared, model=trained.outputs["model"], config=explain, seed=seed)
         explained.set_display_name(f"explain {name}")

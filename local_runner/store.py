@@ -24,7 +24,10 @@ from typing import Any, Self
 from local_runner import database, disk, rebuild
 from local_runner.errors import StoreError, UsageError, nearest
 from local_runner.records import RunRecord, State, TaskRecord
-from local_runner.serialise import run_from_json, run_to_json, task_from_json, task_to_json
+from local_runner.serialise import portable, run_from_json, run_to_json, task_from_json, task_to_json
+
+_PATIENCE = 0.5
+"""Seconds to wait for the lock of a run: whoever asks whether it is held has it for a moment."""
 
 
 class Store:
@@ -96,12 +99,14 @@ class Store:
 
     def users(self, run: RunRecord, leaving: Collection[str] = ()) -> list[str]:
         """Other runs, not themselves ``leaving``, that read, took over or name something in this run's folder."""
-        inside = f"{run.folder}{os.sep}"
+        folder = f"{run.folder}{os.sep}"
+        inside = portable(folder, self.root)
         linked = self._db.execute(
             "SELECT DISTINCT run_id FROM links WHERE uri >= ? AND uri < ?", (inside, f"{inside}\U0010ffff")
         )
         # An argument or an input of a run that has not come to read it yet is in its record alone.
-        named = self._db.execute("SELECT id FROM runs WHERE instr(record, ?)", (json.dumps(inside)[1:-1],))
+        written = [json.dumps(text)[1:-1] for text in (folder, inside)]
+        named = self._db.execute("SELECT id FROM runs WHERE instr(record, ?) OR instr(record, ?)", written)
         return sorted({run_id for (run_id,) in (*linked, *named)} - {run.id, *leaving})
 
     def run(self, name: str) -> RunRecord:
@@ -163,7 +168,7 @@ class Store:
         self.flush()
         rows = self._db.execute(
             "SELECT run_id, path, name FROM links WHERE uri = ? AND direction = ? ORDER BY run_id, path",
-            (uri, direction),
+            (portable(uri, self.root), direction),
         )
         return [(run_id, path, name) for run_id, path, name in rows]
 
@@ -256,7 +261,7 @@ class Store:
         )
         if not task.state.finished:
             return
-        links = list(_links(task))
+        links = list(_links(task, self.root))
         # A task that ends without artifacts, as most do, may have had some in an earlier attempt.
         if links or task.attempt:
             self._db.execute("DELETE FROM links WHERE run_id = ? AND path = ?", (task.run_id, task.path))
@@ -289,11 +294,16 @@ class Store:
             StoreError: another process is running it now.
         """
         descriptor = os.open(self.root / run_id / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            os.close(descriptor)
-            raise StoreError(f"run {run_id} is being run by another process") from error
+        patience = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if time.monotonic() > patience:
+                    os.close(descriptor)
+                    raise StoreError(f"run {run_id} is being run by another process") from error
+                time.sleep(_PATIENCE / 25)
         self._locks[run_id] = descriptor
 
     def release(self, run_id: str) -> None:
@@ -333,8 +343,8 @@ def _interrupted(task: TaskRecord) -> TaskRecord:
     return dataclasses.replace(task, state=State.INTERRUPTED) if task.state == State.RUNNING else task
 
 
-def _links(task: TaskRecord) -> Iterator[tuple[str, str, str, str, str]]:
+def _links(task: TaskRecord, root: Path) -> Iterator[tuple[str, str, str, str, str]]:
     for direction, artifacts in (("in", task.inputs), ("out", task.artifacts)):
         for name, found in artifacts.items():
             for artifact in found:
-                yield task.run_id, task.path, direction, name, artifact.uri
+                yield task.run_id, task.path, direction, name, portable(artifact.uri, root)

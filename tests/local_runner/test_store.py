@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
 import textwrap
+import threading
 from pathlib import Path
 
 import pytest
@@ -98,6 +100,18 @@ def test_a_run_is_held_by_one_process_at_a_time(store: Store, tmp_path: Path) ->
     run = store.new_run("p", "text", {}, {})
     with Store(tmp_path) as other, pytest.raises(StoreError, match="another process"):
         other.hold(run.id)
+
+
+def test_whoever_looks_whether_a_run_is_held_is_waited_for(store: Store) -> None:
+    run = store.new_run("p", "text", {}, {})
+    store.release(run.id)
+    descriptor = os.open(run.folder / ".lock", os.O_RDWR)
+    fcntl.flock(descriptor, fcntl.LOCK_SH)
+    looked = threading.Timer(0.1, os.close, [descriptor])
+    looked.start()
+    store.hold(run.id)
+    assert store.is_held(run.id)
+    looked.join()
 
 
 def test_forgetting_a_task_forgets_those_inside_it(store: Store) -> None:

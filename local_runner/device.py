@@ -6,7 +6,6 @@ component that trains asks the framework itself and has the last word; what it f
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import platform
 from collections.abc import Mapping
@@ -111,6 +110,8 @@ def _is_cpu_build(look: Look) -> bool:
 
 @cache
 def _version(distribution: str) -> str:
+    import importlib.metadata  # takes longer to import than the command line takes to answer --help
+
     try:
         return importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:

@@ -18,6 +18,7 @@ from components.ingest.batches import of_size, rows_where
 from components.ingest.casting import Caster
 from components.ingest.config import IngestConfig
 from components.ingest.filters import Condition, conditions_of
+from components.ingest.grouping import by_entity
 from components.ingest.registry import open_source
 from components.ingest.source import Request, Source
 from components.ingest.validation import Validator
@@ -51,10 +52,11 @@ def run(config: IngestConfig, table_path: str | Path) -> dict[str, Any]:
         validator = Validator(present)
         batches = _checked(config, source, present, conditions, validator, problems)
         with _disk_full_explained(table_path):
+            grouped = by_entity(batches, present, config.batch_rows, table_path)
             table = write_table(
                 table_path,
                 columns.wanted,
-                of_size(config.batch_rows, batches),
+                of_size(config.batch_rows, grouped),
                 rows_per_shard=config.rows_per_shard,
             )
     return _metadata(table, validator, source, columns.left_out)

@@ -11,7 +11,9 @@ from kfp.dsl import Dataset, Input
 from pipelines import stages
 
 
-@dsl.pipeline(name="bigquery-twin", description="Train boosted trees in BigQuery ML on the same windows, and ask them.")
+@dsl.pipeline(
+    name="train-in-bigquery", description="Train boosted trees in BigQuery ML on the same windows, and ask them."
+)
 def train_in_bigquery(prepared: Input[Dataset], train: dict, twin: dict):
     """Send the windows' columns to BigQuery; there create the twin, evaluate it on the hold-out and forecast with it.
 
@@ -23,7 +25,7 @@ def train_in_bigquery(prepared: Input[Dataset], train: dict, twin: dict):
     sent = stages.bigquery_twin(prepared=prepared, config=twin, train=train)
     place = {"project": sent.outputs["project"], "location": sent.outputs["location"]}
     created = BigqueryCreateModelJobOp(query=sent.outputs["create_model"], **place)
-    asked = {"model": created.outputs["model"], "query_statement": sent.outputs["test_rows"], **place}
+    asked = {"model": created.outputs["model"], "query_statement": sent.outputs["holdout"], **place}
     BigqueryEvaluateModelJobOp(**asked)
     BigqueryPredictModelJobOp(**asked)
 

@@ -13,7 +13,7 @@ def bigquery_twin(
     prepared: Input[Dataset],
     config: dict,
     train: dict,
-) -> NamedTuple("Twin", create_model=str, test_rows=str, project=str, location=str):
+) -> NamedTuple("Twin", create_model=str, holdout=str, project=str, location=str):
     """Send the columns of every window to BigQuery, and write the SQL that trains and asks the twin there.
 
     Args:
@@ -31,4 +31,4 @@ def bigquery_twin(
     twin = step.run(
         TwinConfig.parse(config, section="twin"), TrainConfig.parse(train, section="train_b"), prepared.path
     )
-    return twin.create_model, twin.test_rows, twin.project, twin.location
+    return twin.create_model, twin.holdout, twin.project, twin.location

@@ -82,7 +82,7 @@ def create_model(config: TwinConfig, model: DartConfig, columns: Sequence[str]) 
     )
 
 
-def test_rows(config: TwinConfig, columns: Sequence[str]) -> str:
+def holdout_rows(config: TwinConfig, columns: Sequence[str]) -> str:
     """The SELECT of the hold-out, to evaluate and to predict on; ``row`` finds the forecast's origin again."""
     chosen = ", ".join(map(DIALECT.identifier, [ROW, *columns, LABEL]))
     return (

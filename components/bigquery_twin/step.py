@@ -30,7 +30,7 @@ class Twin:
     """What BigQuery's own tasks need: two statements, and where to run them."""
 
     create_model: str
-    test_rows: str
+    holdout: str
     project: str
     location: str
 
@@ -54,7 +54,7 @@ def run(config: TwinConfig, train: TrainConfig, prepared_path: str | Path) -> Tw
     names = columns.column_names(taken)
     twin = Twin(
         create_model=statements.create_model(config, train.model, names),
-        test_rows=statements.test_rows(config, names),
+        holdout=statements.holdout_rows(config, names),
         project=str(config.project),
         location=config.location,
     )

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -66,3 +67,44 @@ def test_the_golden_files_are_fresh() -> None:
 def test_a_stale_golden_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(experiments, "COMPILED", tmp_path)
     assert compilation.stale() == list(experiments.PIPELINES)
+
+
+@pytest.fixture(scope="module")
+def compiled_ab(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The A/B pipeline, compiled where there is neither a Google Cloud project nor anybody logged in."""
+    folder = tmp_path_factory.mktemp("ab")
+    without = {key: value for key, value in os.environ.items() if not key.startswith(("GOOGLE_", "CLOUDSDK_"))}
+    subprocess.run(
+        [sys.executable, "-m", "pipelines", "compile", "forecasting_ab", "--out", str(folder)],
+        check=True, env={**without, "HOME": str(folder)}, capture_output=True,
+    )  # fmt: skip
+    return yaml.safe_load((folder / "forecasting_ab.yaml").read_text())
+
+
+def test_the_two_trainings_do_not_wait_for_each_other(compiled_ab: dict[str, Any]) -> None:
+    tasks = compiled_ab["root"]["dag"]["tasks"]
+    assert tasks["train"]["dependentTasks"] == tasks["train-2"]["dependentTasks"] == ["preprocess"]
+    assert set(tasks["ensemble"]["dependentTasks"]) == {"preprocess", "train", "train-2"}
+    assert {"ensemble", "evaluate", "explain", "explain-2"} <= set(tasks["register"]["dependentTasks"])
+
+
+def test_only_the_branch_that_is_off_by_default_holds_bigquerys_own_tasks(compiled_ab: dict[str, Any]) -> None:
+    tasks = compiled_ab["root"]["dag"]["tasks"]
+    assert tasks["condition-1"]["triggerPolicy"]["condition"].endswith("'pipelinechannel--bigquery'] == true")
+    assert compiled_ab["root"]["inputDefinitions"]["parameters"]["bigquery"]["defaultValue"] is False
+    twin = compiled_ab["components"]["comp-train-in-bigquery"]["dag"]["tasks"]
+    assert list(twin) == [
+        "bigquery-create-model-job", "bigquery-evaluate-model-job", "bigquery-predict-model-job", "bigquery-twin",
+    ]  # fmt: skip
+    query = twin["bigquery-create-model-job"]["inputs"]["parameters"]["query"]
+    assert query["taskOutputParameter"] == {"producerTask": "bigquery-twin", "outputParameterKey": "create_model"}
+    for name in ("evaluate", "predict"):
+        asked = twin[f"bigquery-{name}-model-job"]["inputs"]
+        assert asked["artifacts"]["model"]["taskOutputArtifact"]["producerTask"] == "bigquery-create-model-job"
+        assert asked["parameters"]["query_statement"]["taskOutputParameter"]["outputParameterKey"] == "holdout"
+    launched = [
+        executor["container"]["args"][executor["container"]["args"].index("--type") + 1]
+        for executor in compiled_ab["deploymentSpec"]["executors"].values()
+        if "google-cloud-pipeline-components" in executor["container"]["image"]
+    ]
+    assert launched == ["BigqueryCreateModelJob", "BigqueryEvaluateModelJob", "BigqueryPredictModelJob"]

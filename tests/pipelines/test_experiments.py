@@ -79,3 +79,19 @@ def test_checking_a_config_needs_no_framework() -> None:
         "print(sorted({'tensorflow', 'keras', 'kfp', 'pandas', 'mlflow', 'google.cloud.bigquery'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        (["bigquery=true"], "twin.project: expected the Google Cloud project that owns the twin"),
+        (["bigquery=true", "twin.project=my-project", "train_b.loss=mae"], "expected mse, got mae"),
+        (["bigquery=true", "twin.project=my-project", "train_b.model={kind: lstm}"], "expected dart, got lstm"),
+        (["twin.project=My Project"], "twin.project"),
+    ],
+    ids=["project", "loss", "model", "name"],
+)
+def test_a_twin_that_cannot_be_is_refused_before_a_run(overrides: list[str], expected: str) -> None:
+    with pytest.raises(InputError) as caught:
+        experiments.resolve("forecasting_ab", "ab_1m", overrides)
+    assert expected in str(caught.value)

@@ -32,7 +32,8 @@ class BaselineUnavailableError(Exception):
 class History:
     """What a baseline may know: ``targets`` (rows,) in original units, ``train_origins`` (n,) rows; the rest in rows.
 
-    ``targets`` reaches past the forecast origins; a baseline reads no row after the origin it forecasts from.
+    ``targets`` reaches past the forecast origins; a baseline reads no row after the origin it forecasts from, and none
+    before the first row of its series. ``series`` are those first rows, ascending: several for a panel.
     """
 
     targets: NDArray[np.float64]
@@ -40,6 +41,7 @@ class History:
     lookback: int
     horizon: int
     season: int
+    series: tuple[int, ...] = (0,)
 
     @classmethod
     def of(cls, prepared: Prepared, *, season: int) -> Self:
@@ -49,7 +51,13 @@ class History:
             lookback=prepared.preprocessing.lookback,
             horizon=prepared.preprocessing.horizon,
             season=season,
+            series=tuple(entity.first for entity in prepared.preprocessing.entities) or (0,),
         )
+
+    def rows_before(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """How many rows of its own series each row has before it, shape of ``rows``."""
+        firsts = np.asarray(self.series)
+        return np.asarray(rows - firsts[np.searchsorted(firsts, rows, side="right") - 1])
 
 
 def random_walk(history: History, origins: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -64,15 +72,18 @@ def seasonal_naive(history: History, origins: NDArray[np.int64]) -> NDArray[np.f
     seasons this is the random walk.
 
     Raises:
-        BaselineUnavailableError: the first origin has no row one season back.
+        BaselineUnavailableError: the first origin of a series has no row one season back.
     """
     seasons = -(-history.horizon // history.season)
-    rows = origins + history.horizon - history.season * seasons
-    if rows[0] < 0:
+    back = history.season * seasons - history.horizon
+    short = back - history.rows_before(origins)
+    if short.max(initial=0) > 0:
+        where = " in one of the entities" if len(history.series) > 1 else ""
         raise BaselineUnavailableError(
-            f"a season of {history.season} rows before the first test forecast needs {-rows[0]} more rows of history"
+            f"a season of {history.season} rows before the first test forecast needs {short.max()} more rows of "
+            f"history{where}"
         )
-    return np.asarray(history.targets[rows])
+    return np.asarray(history.targets[origins - back])
 
 
 def ridge(history: History, origins: NDArray[np.int64]) -> NDArray[np.float64]:

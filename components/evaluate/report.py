@@ -82,6 +82,10 @@ def _scope(card: Scorecard) -> str:
     first, last = card.dates
     windows, horizon = len(card.holdout.rows), card.preprocessing.horizon
     scope = f"{windows:,} forecasts made from {first} to {last}, each {horizon} rows ahead."
+    if card.holdout.entities:
+        days = len(card.holdout.truth_days)
+        scope += f" They are of {len(card.by_entity):,} entities on {days:,} days; figures show means over a day's."
+        windows = days
     if horizon > 1 and windows > horizon:
         scope += f" Neighbouring forecasts overlap; independent ones among them: about {windows // horizon}."
     return scope
@@ -125,11 +129,12 @@ def plot_forecasts(card: Scorecard) -> Figure:
     best = card.verdict.best_baseline
     figure = new_figure(width=9.6, height=3.8)
     axes = figure.add_subplot()
-    picked = _evenly(len(card.holdout.rows))
-    days = card.holdout.truth_times[picked]
-    axes.plot(days, card.forecasts[best][picked], color=BASELINE, linewidth=1.0, label=readable(best))
-    axes.plot(days, card.forecasts[card.model][picked], color=MODEL, linewidth=1.3, label=card.model)
-    axes.plot(days, card.holdout.truth[picked], color=TRUTH, linewidth=1.3, label="truth")
+    daily = card.holdout.daily
+    picked = _evenly(len(card.holdout.truth_days))
+    days = card.holdout.truth_days[picked]
+    axes.plot(days, daily(card.forecasts[best])[picked], color=BASELINE, linewidth=1.0, label=readable(best))
+    axes.plot(days, daily(card.forecasts[card.model])[picked], color=MODEL, linewidth=1.3, label=card.model)
+    axes.plot(days, daily(card.holdout.truth)[picked], color=TRUTH, linewidth=1.3, label="truth")
     axes.set_ylabel(_with_unit(card.preprocessing.target.name, card))
     handles, labels = axes.get_legend_handles_labels()
     axes.legend(handles[::-1], labels[::-1], frameon=False, ncols=3, loc="lower left", bbox_to_anchor=(0, 1))
@@ -140,12 +145,13 @@ def plot_forecasts(card: Scorecard) -> Figure:
 def plot_advantage(card: Scorecard) -> Figure:
     """Running mean of how much closer the model was than the best baseline."""
     truth = card.holdout.truth
-    gain = np.abs(card.forecasts[card.verdict.best_baseline] - truth) - np.abs(card.forecasts[card.model] - truth)
+    best, model = card.forecasts[card.verdict.best_baseline], card.forecasts[card.model]
+    gain = card.holdout.daily(np.abs(best - truth) - np.abs(model - truth))
     running = gain.cumsum() / np.arange(1, len(gain) + 1)
     figure = new_figure(width=9.6, height=2.4)
     axes = figure.add_subplot()
     picked = _evenly(len(gain))
-    days, line = card.holdout.truth_times[picked], running[picked]
+    days, line = card.holdout.truth_days[picked], running[picked]
     axes.axhline(0, color="#5b6775", linewidth=0.8)
     axes.plot(days, line, color=MODEL, linewidth=1.3)
     axes.fill_between(days, line, 0, where=line >= 0, color=MODEL, alpha=0.15, linewidth=0, interpolate=True)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from components.evaluate.holdout import Holdout
 from components.evaluate.significance import PairedTest
@@ -16,7 +18,6 @@ from components.shared.preprocessing import Preprocessing
 from components.shared.schema import Column, Role, Schema
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 VERSION = 1
@@ -28,7 +29,8 @@ class Scorecard:
 
     ``forecasts`` of shape (windows,) in target units and ``table`` have the same forecasters, the model first;
     ``absent`` gives the reason of each baseline that could not be computed. ``weights`` are an ensemble's, by member;
-    its members are among the forecasters. ``tests`` hold the model against each other forecaster.
+    its members are among the forecasters. ``tests`` hold the model against each other forecaster. ``by_entity`` is
+    ``table`` within each entity of a panel.
     """
 
     model: str
@@ -40,12 +42,13 @@ class Scorecard:
     verdict: Verdict
     weights: Mapping[str, float] = field(default_factory=dict)
     tests: Mapping[str, PairedTest] = field(default_factory=dict)
+    by_entity: Mapping[str, Mapping[str, Scores]] = field(default_factory=dict)
 
     @property
     def dates(self) -> tuple[str, str]:
         """First and last day on which a forecast is made."""
-        first, last = self.holdout.origin_times[[0, -1]].astype("datetime64[D]")
-        return str(first), str(last)
+        days = self.holdout.origin_times.astype("datetime64[D]")
+        return str(days.min()), str(days.max())
 
     def numbers(self) -> dict[str, float]:
         """``<forecaster>/<metric>`` of every number that is defined."""
@@ -59,7 +62,7 @@ class Scorecard:
     def write_metrics(self, path: str | Path) -> None:
         """Write the folder that holds ``metrics.json``; an undefined number is null."""
         first, last = self.dates
-        content = {
+        content: dict[str, Any] = {
             "version": VERSION,
             "model": self.model,
             "target": self.preprocessing.target.name,
@@ -75,6 +78,11 @@ class Scorecard:
             "weights": dict(self.weights),
             "tests": {forecaster: asdict(test) for forecaster, test in self.tests.items()},
         }
+        if self.by_entity:
+            content["entities"] = {
+                name: {forecaster: dict(scores) for forecaster, scores in table.items()}
+                for name, table in self.by_entity.items()
+            }
         with new_folder(path) as scratch:
             write_json(scratch / "metrics.json", content)
 
@@ -83,12 +91,14 @@ class Scorecard:
         import pyarrow as pa
 
         schema = self._forecast_schema()
+        holdout = self.holdout
         columns = [
-            self.holdout.origin_times,
-            self.holdout.rows,
-            self.holdout.truth_times,
-            self.holdout.origin_values,
-            self.holdout.truth,
+            *([np.asarray(holdout.entities)[holdout.entity]] if holdout.entities else []),
+            holdout.origin_times,
+            holdout.rows,
+            holdout.truth_times,
+            holdout.origin_values,
+            holdout.truth,
             *self.forecasts.values(),
         ]
         arrays = [pa.array(values, type=field.type) for values, field in zip(columns, schema.arrow(), strict=True)]
@@ -97,7 +107,9 @@ class Scorecard:
     def _forecast_schema(self) -> Schema:
         unit, target = self.preprocessing.target.unit, self.preprocessing.target.name
         ahead = f"{self.preprocessing.horizon} rows after the origin"
+        entity = Column(name="entity", dtype="string", role=Role.ENTITY, description=self.preprocessing.entity)
         described = [
+            *([entity] if self.holdout.entities else []),
             Column(name="origin", dtype="timestamp", role=Role.TIME, description="when the forecast is made"),
             Column(name="row", dtype="int64", description="row of the origin in the prepared arrays"),
             Column(name="truth_time", dtype="timestamp", description=ahead),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -51,7 +52,15 @@ def losses(metric: str, forecast: Values, truth: Values) -> Values:
     return size
 
 
-def compare_pair(metric: str, model: Values, other: Values, truth: Values, *, horizon: int) -> PairedTest:
+def compare_pair(
+    metric: str,
+    model: Values,
+    other: Values,
+    truth: Values,
+    *,
+    horizon: int,
+    daily: Callable[[Values], Values] = lambda values: values,
+) -> PairedTest:
     """Diebold and Mariano's test (1995) of equal accuracy, with asymptotics that suit small samples.
 
     The mean loss difference is divided by a long-run deviation estimated from the ``m`` lowest frequencies of its
@@ -63,10 +72,12 @@ def compare_pair(metric: str, model: Values, other: Values, truth: Values, *, ho
 
     Args:
         metric: the deciding metric, a key of :data:`LOSSES`.
-        model, other, truth: (windows,) in target units, in time order, a row apart.
+        model, other, truth: (windows,) in target units; after ``daily`` in time order, a row apart.
         horizon: rows between origin and truth.
+        daily: mean over the windows of one day, in time order. The windows of a panel's day are one observation:
+            they are not independent of each other.
     """
-    difference = losses(metric, model, truth) - losses(metric, other, truth)
+    difference = daily(losses(metric, model, truth) - losses(metric, other, truth))
     mean, count = float(difference.mean()), len(difference)
     frequencies = min(math.floor(count ** (1 / 3) + 1e-9), count // (2 * horizon))
     named = LOSSES[metric]

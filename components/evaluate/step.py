@@ -72,7 +72,16 @@ def run(
     verdict = compare(rivals, model=model.name, metric=config.metric, unit=prepared.preprocessing.target.unit)
     tests = _test_all(config, model.name, forecasts, holdout, prepared.preprocessing.horizon)
     card = Scorecard(
-        model.name, prepared.preprocessing, holdout, forecasts, table, absent, verdict, model.weights, tests
+        model.name,
+        prepared.preprocessing,
+        holdout,
+        forecasts,
+        table,
+        absent,
+        verdict,
+        model.weights,
+        tests,
+        by_entity=_score_entities(forecasts, prepared, holdout),
     )
     card.write_metrics(metrics_path)
     card.write_forecasts(forecasts_path)
@@ -86,7 +95,7 @@ def _test_all(
 ) -> dict[str, PairedTest]:
     """The model against each other forecaster."""
     return {
-        name: compare_pair(config.metric, forecasts[model], values, holdout.truth, horizon=horizon)
+        name: compare_pair(config.metric, forecasts[model], values, holdout.truth, horizon=horizon, daily=holdout.daily)
         for name, values in forecasts.items()
         if name != model
     }
@@ -135,3 +144,21 @@ def _score_all(forecasts: Forecasts, prepared: Prepared, holdout: Holdout) -> di
         figures = {metric: value for metric in ("mae", "rmse") if (value := scores[metric]) is not None}
         report_progress(f"scored {name}", position, len(forecasts), **figures)
     return table
+
+
+def _score_entities(forecasts: Forecasts, prepared: Prepared, holdout: Holdout) -> dict[str, dict[str, Scores]]:
+    """Scores within each entity of a panel that has test windows, MASE by the entity's own naive error."""
+    train_origins = prepared.origins(np.asarray(prepared.starts("train")))
+    trained = prepared.entity_of(train_origins)
+    found: dict[str, dict[str, Scores]] = {}
+    for position, name in enumerate(holdout.entities):
+        own, seen = holdout.of_entity(position), train_origins[trained == position]
+        if not own.any():
+            continue
+        scale = naive_error(prepared.targets, seen, prepared.preprocessing.horizon) if len(seen) else 0.0
+        truth, origin = holdout.truth[own], holdout.origin_values[own]
+        found[name] = {
+            forecaster: score(values[own], truth, origin=origin, naive_error=scale)
+            for forecaster, values in forecasts.items()
+        }
+    return found

@@ -179,6 +179,11 @@ class Prepared:
         """Last row of each window: the day the forecast is made."""
         return starts + (self.preprocessing.lookback - 1)
 
+    def entity_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Which entity of the manifest each row belongs to, shape of ``rows``; 0 for one series."""
+        firsts = [entity.first for entity in self.preprocessing.entities] or [0]
+        return np.searchsorted(firsts, rows, side="right") - 1
+
     def windows(self, starts: NDArray[np.int64]) -> NDArray[np.float32]:
         """Gather windows: (n,) starts to a (n, lookback, features) array."""
         # One window is one contiguous block, so indexing the view by start is a single block copy a window.

@@ -61,6 +61,7 @@ def _values(preprocessing: Preprocessing) -> dict[str, object]:
         "source digest": preprocessing.source_digest,
     }
     values |= {f"target {key}": value for key, value in preprocessing.target.model_dump().items()}
+    values |= {"entities": len(preprocessing.entities), "predict": preprocessing.predict, "known": preprocessing.known}
     # Another split over the same rows would score the model on rows it was trained on.
     for split, rows in preprocessing.splits.items():
         values[f"{split} origins"] = f"rows {rows.first} to {rows.last}"

@@ -23,8 +23,10 @@ SHOWN = 3
 
 
 def needed(preprocessing: Preprocessing) -> list[str]:
-    """Columns the model cannot do without: time, target, features."""
-    return list(dict.fromkeys([preprocessing.time, preprocessing.target.name, *preprocessing.feature_names]))
+    """Columns the model cannot do without: time, entity of a panel, target, features that are not computed."""
+    series = [preprocessing.entity] if preprocessing.entity else []
+    features = [name for name in preprocessing.feature_names if name not in preprocessing.calendar]
+    return list(dict.fromkeys([preprocessing.time, *series, preprocessing.target.name, *features]))
 
 
 def column_problems(names: Iterable[str], preprocessing: Preprocessing, *, extra_allowed: bool) -> list[str]:
@@ -47,7 +49,8 @@ def column_problems(names: Iterable[str], preprocessing: Preprocessing, *, extra
 
 def type_problems(schema: Schema, preprocessing: Preprocessing) -> list[str]:
     """Needed columns whose type cannot serve."""
-    wanted = [column for column in schema.columns if column.name in needed(preprocessing)]
+    looked_at = set(needed(preprocessing)) - {preprocessing.entity}
+    wanted = [column for column in schema.columns if column.name in looked_at]
     return [
         f"column {column.name} must hold {'times' if column.name == preprocessing.time else 'numbers'}, "
         f"got {column.dtype}"
@@ -56,10 +59,26 @@ def type_problems(schema: Schema, preprocessing: Preprocessing) -> list[str]:
     ]
 
 
+def model_problems(preprocessing: Preprocessing) -> list[str]:
+    """Models whose answer is no label at the horizon."""
+    if preprocessing.predict == "label":
+        return []
+    return [
+        f"the model continues whole paths (preprocess.predict: {preprocessing.predict}), and only labels at the "
+        "horizon are forecast here: train one with preprocess.predict: label"
+    ]
+
+
 def row_problems(spine: Spine, preprocessing: Preprocessing, origins: range) -> list[str]:
     """Too few rows, times that do not increase, and origins without a usable target."""
     rows, times = len(spine.times), spine.times
     problems = []
+    if len(spine.entities) > 1:
+        some = ", ".join(sorted(spine.entities)[:SHOWN])
+        problems.append(
+            f"the rows are of {len(spine.entities)} entities ({some}, ...): forecast one at a time, with "
+            f"ingest.filter: [{{column: {preprocessing.entity}, op: '==', value: {min(spine.entities)}}}]"
+        )
     if rows < preprocessing.lookback:
         problems.append(
             f"{rows} rows are too few: the model looks at {preprocessing.lookback} rows up to the origin; "

@@ -75,6 +75,10 @@ def _column(field: pa.Field, preprocessing: Preprocessing, *, guessed: bool) -> 
     """How a column of the file is read; None for a column of text that the model does not look at."""
     if field.name == preprocessing.time:
         return Column(name=field.name, dtype="timestamp", role=Role.TIME)
+    if field.name == preprocessing.entity:
+        return Column(
+            name=field.name, dtype="string" if guessed else dtype_of(field.type) or "string", role=Role.ENTITY
+        )
     role = Role.TARGET if field.name == preprocessing.target.name else Role.FEATURE
     if field.name in checks.needed(preprocessing):
         # Types of CSV columns are guesses from the first block.

@@ -27,22 +27,30 @@ LARGEST = float(np.finfo(np.float32).max)
 
 @dataclass(frozen=True)
 class Spine:
-    """``times`` datetime64[us] and ``targets`` float64 of all rows, NaN where the target is missing."""
+    """``times`` datetime64[us] and ``targets`` float64 of all rows, NaN where the target is missing.
+
+    ``entities`` are those that the rows are of; none where the model knows of no entities.
+    """
 
     times: NDArray[np.datetime64]
     targets: NDArray[np.float64]
+    entities: frozenset[str] = frozenset()
 
     @classmethod
-    def read(cls, table: Table, time: str, target: str) -> Spine:
+    def read(cls, table: Table, preprocessing: Preprocessing) -> Spine:
+        time, target = preprocessing.time, preprocessing.target.name
+        entity = [preprocessing.entity] if preprocessing.entity in table.schema.names else []
+        entities: set[str] = set()
         times = np.empty(table.rows, dtype="datetime64[us]")
         targets = np.empty(table.rows, dtype=np.float64)
         start = 0
-        for batch in table.batches([time, target]):
+        for batch in table.batches([time, target, *entity]):
             end = start + batch.num_rows
             times[start:end] = batch.column(time).to_numpy(zero_copy_only=False).astype("datetime64[us]")
             targets[start:end] = _numbers(batch.column(target))
+            entities |= {str(value) for name in entity for value in batch.column(name).unique().to_pylist()}
             start = end
-        return cls(times, targets)
+        return cls(times, targets, frozenset(entities))
 
 
 @dataclass(frozen=True)
@@ -73,10 +81,11 @@ def windows(table: Table, preprocessing: Preprocessing, first_origin: int) -> It
 
 def _scaled(table: Table, preprocessing: Preprocessing, first_row: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
     """First row and scaled features of each block, from ``first_row`` on; earlier rows only fill what is missing."""
-    names = preprocessing.feature_names
+    names = [name for name in preprocessing.feature_names if name not in preprocessing.calendar]
     carried = dict.fromkeys(names, np.nan)
     start = 0
-    for batch in table.batches(names, batch_rows=max(1, min(65_536, BLOCK_BYTES // (8 * len(names))))):
+    read = list(dict.fromkeys([preprocessing.time, *names]))
+    for batch in table.batches(read, batch_rows=max(1, min(65_536, BLOCK_BYTES // (8 * len(read))))):
         columns: dict[str, Any] = {
             name: np.concatenate([[carried[name]], _numbers(batch.column(name))]) for name in names
         }
@@ -85,10 +94,19 @@ def _scaled(table: Table, preprocessing: Preprocessing, first_row: int) -> Itera
         if end > first_row:
             _check(columns, start)
             # The row that is carried over serves only to fill, and is dropped again.
-            block = preprocessing.transform(columns)[1:]
+            block = preprocessing.transform(columns | _series(batch, preprocessing))[1:]
             skipped = max(0, first_row - start)
             yield start + skipped, block[skipped:]
         start = end
+
+
+def _series(batch: pa.RecordBatch, preprocessing: Preprocessing) -> dict[str, Any]:
+    """The times of a batch, and one entity for all of it, with a row in front for the one that is carried over."""
+    times = batch.column(preprocessing.time).to_numpy(zero_copy_only=False).astype("datetime64[us]")
+    found: dict[str, Any] = {preprocessing.time: np.concatenate([times[:1], times])}
+    if preprocessing.entity:
+        found[preprocessing.entity] = np.zeros(len(times) + 1, dtype=np.int64)
+    return found
 
 
 def _check(columns: dict[str, NDArray[np.float64]], start: int) -> None:

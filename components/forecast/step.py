@@ -82,6 +82,7 @@ def checked(config: ForecastConfig, table: Table, model: TrainedModel, name: str
     preprocessing = model.preprocessing
     problems = checks.column_problems(table.schema.names, preprocessing, extra_allowed=config.on_extra == "ignore")
     problems += checks.type_problems(table.schema, preprocessing)
+    problems += checks.model_problems(preprocessing)
     bands = calendar = None
     try:
         bands = Bands.of(model, config.intervals)
@@ -90,9 +91,8 @@ def checked(config: ForecastConfig, table: Table, model: TrainedModel, name: str
     origins = origins_of(config, table.rows, preprocessing.lookback)
     spine = None
     if {preprocessing.time, preprocessing.target.name} <= set(table.schema.names):
-        spine = Spine.read(table, preprocessing.time, preprocessing.target.name)
-        found = checks.row_problems(spine, preprocessing, origins)
-        problems += found
+        spine = Spine.read(table, preprocessing)
+        problems += checks.row_problems(spine, preprocessing, origins)
         try:
             calendar = Calendar.of(spine.times, None if config.calendar == "auto" else config.calendar)
             problems += checks.gap_problems(spine, preprocessing, calendar, config, origins)

@@ -192,8 +192,9 @@ def write_model(
         outputs = {"forecast": [None, losses.parameters(config.loss)]}
         signature = {"kind": config.model.kind, **made_with, "inputs": {"window": window}, "outputs": outputs}
         files.write_json(folder / "signature.json", signature | {"distribution": described})
-        off = residuals.validation_errors(fitted.model, WindowSource.of(prepared, config.loss), described["point"])
-        residuals.write(folder, off)
+        source = WindowSource.of(prepared, config.loss)
+        if not source.shape.channels:
+            residuals.write(folder, residuals.validation_errors(fitted.model, source, described["point"]))
         if search is not None:
             search.write(folder)
         if config.tensorboard:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from components.forecast import rows, step
 from components.forecast.config import ForecastConfig
 from components.shared.artifacts import Prepared, Table, TrainedModel, write_table
 from components.shared.errors import InputError, TandemError
+from components.shared.preprocessing import FeatureScaling
 from components.shared.schema import Column, Role, Schema
 from tests.components.forecast.conftest import HORIZON, LOOKBACK, ROWS, Market
 
@@ -168,8 +170,6 @@ def test_an_infinite_feature_is_refused_and_nothing_is_written(market: Market, t
 
 
 def test_a_diverged_model_fails(market: Market, tmp_path: Path) -> None:
-    import shutil
-
     import keras
 
     model = shutil.copytree(market.model, tmp_path / "model")
@@ -192,3 +192,45 @@ def test_point_intervals_are_the_residuals_around_the_forecast(market: Market, t
     np.testing.assert_allclose(found["lower_50"], target.invert(label + low, origin), rtol=1e-9)
     np.testing.assert_allclose(found["upper_50"], target.invert(label + high, origin), rtol=1e-9)
     assert found["interval_method"] == ["residuals"]
+
+
+def with_manifest(market: Market, folder: Path, **changes: Any) -> Path:
+    """A copy of the model whose preprocessing says otherwise."""
+    model = TrainedModel.open(market.model)
+    shutil.copytree(market.model, folder)
+    model.preprocessing.model_copy(update=changes).write(folder / "preprocessing.json")
+    return folder
+
+
+def test_calendar_features_are_computed_from_the_times(market: Market, tmp_path: Path) -> None:
+    """The last feature as day of the week, which no column of the rows holds."""
+    fitted = TrainedModel.open(market.model).preprocessing
+    week = FeatureScaling(name="calendar_day_of_week", fill=0.0, center=0.0, scale=1.0)
+    model = with_manifest(
+        market, tmp_path / "model", features=(*fitted.features[:-1], week), known=1, calendar=(week.name,)
+    )
+    table = changed(market, tmp_path / "table", lambda t: t.drop_columns([fitted.features[-1].name]))
+    preprocessing = TrainedModel.open(model).preprocessing
+    found = list(rows.windows(Table.open(table), preprocessing, ROWS - 3))[-1].values[-1]
+    weekdays = [day.weekday() for day in Table.open(table).read().to_pydict()["day"][-LOOKBACK:]]
+    np.testing.assert_allclose(found[:, -1], np.array(weekdays) / 6 - 0.5, atol=1e-6)
+    assert len(forecast(tmp_path, table, model)["forecast"]) == 1
+
+
+def test_one_entity_of_a_panel_is_forecast_and_several_are_refused(market: Market, tmp_path: Path) -> None:
+    model = with_manifest(market, tmp_path / "model", entity="symbol")
+    columns = [*Table.open(market.table).schema.columns, Column(name="symbol", dtype="string", role=Role.ENTITY)]
+    for name, symbols in (("one", ["BO"] * ROWS), ("two", ["BO"] * 200 + ["SM"] * 200)):
+        table = Table.open(market.table).read().append_column("symbol", pa.array(symbols))
+        write_table(tmp_path / f"table-{name}", Schema(columns=tuple(columns)), table.to_batches())
+    found = forecast(tmp_path / "one", tmp_path / "table-one", model)
+    plain = forecast(tmp_path / "plain", market.table, market.model)
+    assert found["forecast"] == pytest.approx(plain["forecast"], rel=1e-6)
+    with pytest.raises(InputError, match=r"the rows are of 2 entities \(BO, SM, \.\.\.\): forecast one at a time"):
+        forecast(tmp_path / "two", tmp_path / "table-two", model)
+
+
+def test_a_model_of_paths_is_refused(market: Market, tmp_path: Path) -> None:
+    model = with_manifest(market, tmp_path / "model", predict="target_path")
+    with pytest.raises(InputError, match="only labels at the horizon are forecast"):
+        forecast(tmp_path, market.table, model)

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from components.shared import progress
-from components.shared.errors import TandemError
+from components.shared.errors import InputError, TandemError
 from components.train.models import REGISTRY
 from components.train.tuning import space as spaces
 from components.train.tuning.space import Choices, Dimension, Range, Space, TuneConfig
@@ -83,12 +83,16 @@ def search(config: TrainConfig, work: Path, fit: Fit, point_error: Score) -> Sea
 
 
 def space_of(config: TrainConfig) -> dict[str, Range | Choices]:
-    """The configured space, or the one declared beside the model."""
+    """The configured space, or the one declared beside the model.
+
+    Raises:
+        InputError: there is neither.
+    """
     if config.tune and config.tune.space:
         return dict(config.tune.space)
     declared = REGISTRY[config.model.kind].space
     if not declared:
-        raise TandemError(f"the model {config.model.kind} declares no search space: give one as train.tune.space")
+        raise InputError(f"the model {config.model.kind} declares no search space: give one as train.tune.space")
     return TuneConfig.parse({"space": declared}, section="space").space
 
 

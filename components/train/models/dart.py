@@ -277,13 +277,4 @@ SPACE = {
     "model.min_child_weight": {"low": 1, "high": 50, "log": True},
 }
 
-SPACE = {
-    "model.learning_rate": {"low": 0.01, "high": 0.2, "log": True},
-    "model.depth": {"low": 2, "high": 6},
-    "model.rate_drop": {"low": 0.0, "high": 0.3},
-    "model.subsample": {"low": 0.5, "high": 1.0},
-    "model.colsample": {"low": 0.2, "high": 1.0},
-    "model.min_child_weight": {"low": 1.0, "high": 30.0, "log": True},
-}
-
-MODELS = {"dart": ModelKind(DartConfig, space=SPACE, fit=fit, problems=problems, space=SPACE)}
+MODELS = {"dart": ModelKind(DartConfig, space=SPACE, fit=fit, problems=problems)}

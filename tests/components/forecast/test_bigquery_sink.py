@@ -1,15 +1,22 @@
-"""What of BigQuery can be told without a server: names, statement, schema, and the statement run by another engine."""
+"""Statement, schema and names; and the real client against a server on this machine that runs them on DuckDB."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
 import duckdb
+import pyarrow as pa
 import pytest
 from google.auth.credentials import AnonymousCredentials
 
 from components.forecast import bigquery_sink
 from components.forecast.config import BigQueryDestination
-from components.shared.errors import InputError
-from components.shared.schema import Column, Schema
+from components.shared.artifacts import Table, write_table
+from components.shared.errors import InputError, TandemError
+from components.shared.schema import Column, Role, Schema
+from tests.components.forecast.bigquery_server import Warehouse, serving
 
 COLUMNS = ["model", "origin", "time", "forecast", "lower_80"]
 
@@ -82,3 +89,50 @@ def test_no_credentials_travel_to_a_plain_http_server() -> None:
     client = bigquery_sink._client(destination)
     assert client.project == "my-project"
     assert isinstance(client._credentials, AnonymousCredentials)
+
+
+@pytest.fixture
+def warehouse() -> Iterator[Warehouse]:
+    with serving() as running:
+        yield running
+
+
+def forecasts(folder: Path, values: list[float], *, share: int = 80) -> Table:
+    """A table artifact of forecasts, one a day."""
+    names = ["forecast", f"lower_{share}"]
+    days = [datetime(2020, 1, day + 1) for day in range(len(values))]
+    columns = [Column(name="model", dtype="string"), Column(name="origin", dtype="timestamp", role=Role.TIME)]
+    columns += [Column(name="time", dtype="timestamp"), *(Column(name=name, dtype="float64") for name in names)]
+    schema = Schema(columns=tuple(columns))
+    content = {"model": ["oil/1"] * len(values), "origin": days, "time": days, names[0]: values, names[1]: values}
+    return write_table(folder, schema, [pa.RecordBatch.from_pydict(content, schema=schema.arrow())], rows_per_shard=1)
+
+
+def destination(warehouse: Warehouse) -> BigQueryDestination:
+    return BigQueryDestination(table="my-project.market.oil", api_endpoint=warehouse.address)
+
+
+def test_the_real_client_merges_into_a_table_and_leaves_nothing_beside_it(warehouse: Warehouse, tmp_path: Path) -> None:
+    for number, values in enumerate(([1.0, 2.0], [3.0, 2.5, 7.0])):
+        bigquery_sink.merge(forecasts(tmp_path / str(number), values), destination(warehouse))
+    rows = warehouse.database.sql('SELECT origin, forecast, lower_80 FROM "my-project.market.oil" ORDER BY origin')
+    days = [datetime(2020, 1, day) for day in (1, 2, 3)]
+    assert rows.fetchall() == [(days[0], 3.0, 3.0), (days[1], 2.5, 2.5), (days[2], 7.0, 7.0)]
+    assert list(warehouse.tables) == ["my-project.market.oil"]
+
+
+def test_a_table_without_the_columns_is_refused_and_left_as_it_is(warehouse: Warehouse, tmp_path: Path) -> None:
+    bigquery_sink.merge(forecasts(tmp_path / "a", [1.0]), destination(warehouse))
+    with pytest.raises(InputError, match="lacks the columns lower_95"):
+        bigquery_sink.merge(forecasts(tmp_path / "b", [9.0], share=95), destination(warehouse))
+    assert warehouse.database.sql('SELECT forecast FROM "my-project.market.oil"').fetchall() == [(1.0,)]
+    assert list(warehouse.tables) == ["my-project.market.oil"]
+
+
+@pytest.mark.parametrize("step", ["load", "query"])
+def test_a_refusal_is_told_and_the_staging_table_removed(step: str, warehouse: Warehouse, tmp_path: Path) -> None:
+    warehouse.refuse = step
+    with pytest.raises(TandemError, match=r"refused to write my-project\.market\.oil: .*refused by the test") as caught:
+        bigquery_sink.merge(forecasts(tmp_path / "a", [1.0]), destination(warehouse))
+    assert caught.value.exit_code == 1
+    assert list(warehouse.tables) == ["my-project.market.oil"]

@@ -88,18 +88,22 @@ class DartConfig(StrictModel):
 
 
 def problems(config: TrainConfig, shape: WindowShape) -> list[str]:
-    """What this training asks for that trees cannot do."""
-    model, found = config.model, []
-    if config.loss.kind not in OBJECTIVES:
-        found.append(f"train.loss: dart learns {', '.join(OBJECTIVES)}, not {config.loss.kind}")
+    """What the user asks for that trees cannot do, or that means nothing to them."""
     default = type(config).model_fields
-    found += [
+    return impossible(config, shape) + [
         f"train.{name} steers networks and means nothing to dart: leave it out (train.model has trees and patience)"
         for name in OF_NETWORKS
         if getattr(config, name) != default[name].get_default(call_default_factory=True)
     ]
+
+
+def impossible(config: TrainConfig, shape: WindowShape) -> list[str]:
+    """What trees cannot do."""
+    model, found = config.model, []
+    if config.loss.kind not in OBJECTIVES:
+        found.append(f"train.loss: dart learns {', '.join(OBJECTIVES)}, not {config.loss.kind}")
     if shape.channels:
-        found.append("dart forecasts one label a window, not the continuation of several series")
+        found.append("dart forecasts one label a window, not whole series: set preprocess.predict to label")
     needed = max([lag + 1 for lag in model.lags] + list(model.spans), default=1)
     if needed > shape.lookback:
         found.append(
@@ -129,13 +133,14 @@ def fit(
         watch: callbacks told each round's losses.
 
     Raises:
-        InputError: XGBoost is missing, or the settings are not for trees; see :func:`problems`.
+        InputError: XGBoost is missing, or trees cannot do what is asked; see :func:`impossible`.
         TandemError: the validation loss is not finite in any round.
     """
     from components.train.loop import Fitted
     from components.train.mode import Mode
 
-    if found := problems(config, source.shape):
+    # What means nothing to trees may have been filled in since the user's section was checked: a batch size, say.
+    if found := impossible(config, source.shape):
         raise InputError(found)
     xgboost = load_xgboost()
     began = time.perf_counter()

@@ -55,7 +55,7 @@ lock: setup-dev ## Resolve every lock in requirements/ (ARGS=--upgrade for the n
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python requirements/lock.py $(ARGS)
 
 bench: setup-dev ## Run every benchmark (ARGS=--json for one line a figure)
-	@for b in benchmarks/[a-z]*.py; do echo "== $$b"; $(BIN)/python -m benchmarks.$$(basename $$b .py) $(ARGS) || exit 1; done
+	@for b in $$(cd benchmarks && ls [a-z]*.py */__main__.py | sed 's|/__main__.py||; s|\.py||'); do echo "== benchmarks.$$b"; $(BIN)/python -m benchmarks.$$b $(ARGS) || exit 1; done
 
 clean: ## Remove caches and build output (never .venv, never runs/)
 	@rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -78,18 +78,18 @@ def measure_training() -> dict[str, float]:
     source = WindowSource(features, np.zeros(0, np.float32), {"train": starts}, shape)
     config = MODELS["itransformer"].config(HORIZON)
     model = models.build(config.model, shape)
-    steps = -(-len(starts) // config.batch_size)
+    steps = -(-len(starts) // config.windows_a_step)
     loss = losses.build(config.loss)
     model.compile(optimization.optimizer(config, steps), loss=loss)
     run = stepper(model, loss, source, xla=config.xla is True)
     order = np.random.default_rng(1).permutation(starts)
     began = time.process_time()
-    run.train(order, config.batch_size)
+    run.train(order, config.windows_a_step)
     first = time.process_time() - began
     epochs = []
     for _ in range(3):
         began = time.process_time()
-        run.train(order, config.batch_size)
+        run.train(order, config.windows_a_step)
         epochs.append(time.process_time() - began)
     epoch = sorted(epochs)[1]
     return {

@@ -74,7 +74,8 @@ Schedule = Annotated[ConstantSchedule | CosineSchedule | PlateauSchedule | StepS
 class TrainConfig(StrictModel):
     model: ModelConfig
     epochs: PositiveInt = 50
-    batch_size: PositiveInt = 64
+    batch_size: PositiveInt | Literal["auto"] = 64
+    """Windows a training step; ``auto`` takes what is advised for the device and fits its memory."""
     loss: LossConfig = Field(default_factory=lambda: losses.SquaredError(kind="mse"))
     """A name (mse, mae, huber, quantile, gaussian, financial), or a mapping with the loss's own settings."""
     optimizer: OptimizerConfig = Field(default_factory=OptimizerConfig)
@@ -103,3 +104,8 @@ class TrainConfig(StrictModel):
         if found:
             raise ValueError(f"the search space cannot be tried: {'; '.join(found)}")
         return tune
+
+    @property
+    def windows_a_step(self) -> int:
+        """The batch size as a number; 64 until ``auto`` is settled."""
+        return 64 if self.batch_size == "auto" else self.batch_size

@@ -65,21 +65,9 @@ def fit(
     """
     if (grow := models.REGISTRY[config.model.kind].fit) is not None:
         return grow(config, source, work, seed=seed, device=device, watch=watch)
-    import keras
-
-    loss = losses.build(config.loss, target)
 
     def build(precision: str, xla: bool) -> tuple[keras.Model, Stepper]:
-        keras.utils.set_random_seed(seed)
-        with _precision(precision):
-            model = models.build(config.model, source.shape)
-        model.compile(
-            optimization.optimizer(config, -(-len(source.starts["train"]) // config.batch_size)),
-            loss=loss,
-            jit_compile=xla,
-            steps_per_execution=feeding.STEPS_PER_EXECUTION,
-        )
-        return model, stepper(model, loss, source, xla=xla)
+        return compiled(config, source, seed=seed, target=target, precision=precision, xla=xla)
 
     resident = feeding.fits_on_device(source, device)
     how = mode.choose(config, source, device, build if resident else None)
@@ -100,6 +88,31 @@ def fit(
     return Fitted(model, rows, best, seconds, len(rows) - first_epoch, how)
 
 
+def compiled(
+    config: TrainConfig,
+    source: WindowSource,
+    *,
+    seed: int,
+    target: TargetScaling | None,
+    precision: str = "float32",
+    xla: bool = False,
+) -> tuple[keras.Model, Stepper]:
+    """A fresh model with its optimizer and its stepper; equal seeds give equal ones."""
+    import keras
+
+    keras.utils.set_random_seed(seed)
+    with _precision(precision):
+        model = models.build(config.model, source.shape)
+    loss = losses.build(config.loss, target)
+    model.compile(
+        optimization.optimizer(config, -(-len(source.starts["train"]) // config.windows_a_step)),
+        loss=loss,
+        jit_compile=xla,
+        steps_per_execution=feeding.STEPS_PER_EXECUTION,
+    )
+    return model, stepper(model, loss, source, xla=xla)
+
+
 def _run_on_device(
     config: TrainConfig, model: keras.Model, steps: Stepper, source: WindowSource, around: Any, seed: int, first: int
 ) -> None:
@@ -115,7 +128,7 @@ def _run_on_device(
     for epoch in range(first, config.epochs):
         told.on_epoch_begin(epoch)
         order = train[epoch_order(len(train), seed, epoch)]
-        logs = {"loss": steps.train(order, config.batch_size), "val_loss": steps.evaluate(validation)}
+        logs = {"loss": steps.train(order, config.windows_a_step), "val_loss": steps.evaluate(validation)}
         told.on_epoch_end(epoch, logs)
         if model.stop_training:
             break
@@ -127,7 +140,7 @@ def _run_from_host(
 ) -> None:
     """Train with the arrays in host memory, for arrays that the device has no room for."""
     model.fit(
-        feeding.window_batches(source, "train", batch_size=config.batch_size, seed=seed, first_epoch=first),
+        feeding.window_batches(source, "train", batch_size=config.windows_a_step, seed=seed, first_epoch=first),
         validation_data=feeding.window_batches(source, "validation", batch_size=1024, seed=None),
         initial_epoch=first,
         epochs=config.epochs,

@@ -111,9 +111,16 @@ def build(config: Any, target: TargetScaling | None = None) -> Loss:
     def mean(values: Any) -> Any:
         return ops.mean(ops.reshape(values, (ops.shape(values)[0], -1)), axis=1)
 
-    def huber(error: Any) -> Any:
-        size = ops.abs(error)
-        return ops.where(size < config.delta, 0.5 * ops.square(error), config.delta * (size - 0.5 * config.delta))
+    def squared(label: Any, forecast: Any) -> Any:
+        return mean(ops.square(label - forecast))
+
+    def absolute(label: Any, forecast: Any) -> Any:
+        return mean(ops.abs(label - forecast))
+
+    def huber(label: Any, forecast: Any) -> Any:
+        size = ops.abs(label - forecast)
+        beyond = config.delta * (size - 0.5 * config.delta)
+        return mean(ops.where(size < config.delta, 0.5 * ops.square(size), beyond))
 
     def quantile(label: Any, forecast: Any) -> Any:
         levels = ops.convert_to_tensor(config.levels, dtype="float32")
@@ -131,9 +138,9 @@ def build(config: Any, target: TargetScaling | None = None) -> Loss:
         return mean(ops.square(label - forecast) + config.weight * penalty)
 
     known: dict[str, Loss] = {
-        "mse": lambda label, forecast: mean(ops.square(label - forecast)),
-        "mae": lambda label, forecast: mean(ops.abs(label - forecast)),
-        "huber": lambda label, forecast: mean(huber(label - forecast)),
+        "mse": squared,
+        "mae": absolute,
+        "huber": huber,
         "quantile": quantile,
         "gaussian": gaussian,
         "financial": financial,

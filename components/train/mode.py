@@ -67,7 +67,7 @@ def choose(config: TrainConfig, source: WindowSource, device: Device | None, bui
     first = candidates[0]
     if len(candidates) == 1:
         return Mode(*first, "asked for" if config.xla != "auto" else "the only way on this backend and device")
-    steps = config.epochs * -(-len(source.starts["train"]) // config.batch_size)
+    steps = config.epochs * -(-len(source.starts["train"]) // config.windows_a_step)
     if build is None or steps < WORTH_A_TRIAL:
         return Mode(*first, f"no trial: at most {steps} steps" if build else "no trial: the arrays stay on the host")
     key = _key(config, source, device)
@@ -97,7 +97,7 @@ def _candidates(config: TrainConfig, device: Device | None) -> list[tuple[str, b
 
 
 def _trial(config: TrainConfig, source: WindowSource, candidates: list[tuple[str, bool]], build: Build) -> Mode:
-    order = np.asarray(source.starts["train"][: TRIAL_STEPS * config.batch_size], dtype=np.int32)
+    order = np.asarray(source.starts["train"][: TRIAL_STEPS * config.windows_a_step], dtype=np.int32)
     losses: dict[str, float] = {}
     ways = {f"{precision}{' with XLA' if xla else ''}": (precision, xla) for precision, xla in candidates}
 
@@ -107,7 +107,7 @@ def _trial(config: TrainConfig, source: WindowSource, candidates: list[tuple[str
         def steps() -> None:
             if not made:
                 made.extend(build(*ways[name]))
-            loss = made[1].train(order, config.batch_size)
+            loss = made[1].train(order, config.windows_a_step)
             losses.setdefault(name, loss)
 
         return steps
@@ -130,7 +130,7 @@ def _key(config: TrainConfig, source: WindowSource, device: Device | None) -> st
         "machine": [platform.node(), platform.machine(), os.cpu_count(), device.name if device else "cpu"],
         "keras": [keras.__version__, keras.backend.backend()],
         "model": config.model.model_dump(mode="json"),
-        "train": [config.batch_size, config.loss.kind, config.precision, config.xla],
+        "train": [config.windows_a_step, config.loss.kind, config.precision, config.xla],
         "shape": asdict(source.shape),
     }
     return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]

@@ -19,7 +19,7 @@ import numpy as np
 from components.shared import device as hardware
 from components.shared import errors, files
 from components.shared.artifacts import Prepared
-from components.train import archive, callbacks, curves, history, loop, losses, models, residuals
+from components.train import archive, callbacks, curves, history, loop, losses, models, placing, residuals
 from components.train.source import WindowSource
 from components.train.tuning import study
 from components.train.tuning.page import add_search
@@ -73,6 +73,8 @@ def run(
     hardware.apply(chosen)
     work = Path(f"{model_path}.progress")
     work.mkdir(parents=True, exist_ok=True)
+    source = WindowSource.of(prepared, config.loss)
+    config, chosen = placing.settle(config, source, chosen, work, seed=seed, target=prepared.preprocessing.target)
     search = tuned(config, prepared, work, seed, chosen) if config.tune and config.tune.trials else None
     if search is not None:
         config = search.config

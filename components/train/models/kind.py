@@ -67,6 +67,8 @@ class ModelKind:
     build: Callable[[Any, WindowShape], keras.Model] | None = None
     initialise: Callable[[keras.Model, Any, WindowSource], None] | None = None
     finish: Callable[[keras.Model, Any, WindowSource], None] | None = None
+    recurrent: bool = False
+    """Whether a Mac's CPU may be faster than its GPU: then a trial decides."""
     space: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """What ``train.tune`` varies unless the config says: key of the train section to a range or to choices."""
     fit: Callable[..., Fitted] | None = None

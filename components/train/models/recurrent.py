@@ -49,6 +49,6 @@ SPACE = {
 }
 
 MODELS = {
-    "lstm": ModelKind(LSTMConfig, build, space=SPACE),
-    "gru": ModelKind(GRUConfig, build, space=SPACE),
+    "lstm": ModelKind(LSTMConfig, build, recurrent=True, space=SPACE),
+    "gru": ModelKind(GRUConfig, build, recurrent=True, space=SPACE),
 }

@@ -29,19 +29,20 @@ from benchmarks import Figure, show  # noqa: E402
 
 HORIZONS = "1m,3m,6m,12m"
 METRICS = ("rmse", "mape", "crps")
-SMALL = {"epochs": 30, "batch_size": 64, "backup": False, "early_stopping": {"patience": 5}}
+NETWORK = {"epochs": 30, "batch_size": 64, "backup": False, "early_stopping": {"patience": 5}}
 MODELS: dict[str, dict[str, Any]] = {
-    "lstm": {"model": {"kind": "lstm"}},
-    "gru": {"model": {"kind": "gru"}},
-    "feedforward": {"model": {"kind": "feedforward"}},
-    "linear": {"model": {"kind": "linear", "dropout": 0.1}},
-    "tsmixer": {"model": {"kind": "tsmixer", "d_ff": 32, "dropout": 0.5}},
+    "lstm": {**NETWORK, "model": {"kind": "lstm"}},
+    "gru": {**NETWORK, "model": {"kind": "gru"}},
+    "feedforward": {**NETWORK, "model": {"kind": "feedforward"}},
+    "linear": {**NETWORK, "model": {"kind": "linear", "dropout": 0.1}},
+    "tsmixer": {**NETWORK, "model": {"kind": "tsmixer", "d_ff": 32, "dropout": 0.5}},
     "itransformer": {
+        **NETWORK,
         "model": {"kind": "itransformer", "d_model": 32, "heads": 4, "layers": 1, "dropout": 0.3},
         "loss": "huber",
         "epochs": 10,
     },
-    "dart": {"model": {"kind": "dart"}, "epochs": None},
+    "dart": {"model": {"kind": "dart"}, "backup": False},
 }
 
 
@@ -111,9 +112,8 @@ def _train(work: Path, prepared: Path, name: str, seed: int) -> Path:
     from components.train import step
     from components.train.config import TrainConfig
 
-    section = {key: value for key, value in {**SMALL, **MODELS[name]}.items() if value is not None}
     folder = work / f"{prepared.name}-{name}-{seed}"
-    config = TrainConfig.parse(section, section="train")
+    config = TrainConfig.parse(MODELS[name], section="train")
     step.run(config, str(prepared), str(folder), str(work / "curves.html"), device="cpu", seed=seed)
     return folder
 

@@ -16,6 +16,7 @@ from components.shared import files, progress
 from components.shared.artifacts import MODEL_FILES, Prepared, TrainedModel
 from components.shared.errors import InputError, TandemError
 from components.shared.pairing import check_pair
+from components.train import residuals
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -69,8 +70,12 @@ def run(
     starts = np.asarray(prepared.starts("validation"))
     truth = prepared.labels[prepared.origins(starts)].astype(np.float64)
     forecasts = np.stack([forecast(name, model, prepared, starts) for name, model in members.items()])
-    found = combine(list(members), forecasts, truth, horizon=prepared.preprocessing.horizon, config=config)
-    write(ensemble_path, config, members, found)
+    # Entities of a panel tell the same story on the same day.
+    days = len(np.unique(np.asarray(prepared.times)[prepared.origins(starts)]))
+    kept = weights.trust(len(members), days, prepared.preprocessing.horizon, strength=config.shrinkage)
+    found = combine(list(members), forecasts, truth, kept=kept)
+    errors = truth - np.array(list(found.weights.values())) @ forecasts
+    write(ensemble_path, config, members, found, errors)
     progress.report("combined", len(members), len(members), **found.weights)
     return found
 
@@ -114,16 +119,10 @@ def forecast(name: str, model: TrainedModel, prepared: Prepared, starts: NDArray
 
 
 def combine(
-    names: Sequence[str],
-    forecasts: NDArray[np.float64],
-    truth: NDArray[np.float64],
-    *,
-    horizon: int,
-    config: EnsembleConfig,
+    names: Sequence[str], forecasts: NDArray[np.float64], truth: NDArray[np.float64], *, kept: float
 ) -> Combination:
-    """Weigh members by their forecasts (members, windows) of ``truth`` (windows,)."""
+    """Weigh members by their forecasts (members, windows) of ``truth`` (windows,), keeping a share of the estimate."""
     estimated = weights.least_squares(forecasts, truth)
-    kept = weights.trust(len(names), len(truth), horizon, strength=config.shrinkage)
     final = weights.shrunk(estimated, kept)
     losses = np.square(forecasts - truth).mean(axis=1)
     return Combination(
@@ -135,8 +134,14 @@ def combine(
     )
 
 
-def write(path: str | Path, config: EnsembleConfig, members: dict[str, TrainedModel], found: Combination) -> None:
-    """Write the model folder: copies of the members, and a signature that holds their weights."""
+def write(
+    path: str | Path,
+    config: EnsembleConfig,
+    members: dict[str, TrainedModel],
+    found: Combination,
+    errors: NDArray[np.float64],
+) -> None:
+    """Write the model folder: copies of the members, a signature with their weights, and quantiles of the errors."""
     import yaml
 
     first = next(iter(members.values()))
@@ -148,6 +153,7 @@ def write(path: str | Path, config: EnsembleConfig, members: dict[str, TrainedMo
         for name, model in members.items():
             shutil.copytree(model.path, folder / MODEL_FILES["ensemble"] / name)
         first.preprocessing.write(folder / "preprocessing.json")
+        residuals.write(folder, errors)
         settings = {"model": {"kind": "ensemble"}, "ensemble": config.model_dump(mode="json"), "members": configs}
         (folder / "config.yaml").write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
         files.write_json(folder / "environment.json", {"python": sys.version.split()[0], "numpy": np.__version__})

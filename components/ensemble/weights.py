@@ -65,6 +65,12 @@ def trust(members: int, windows: int, horizon: int, *, strength: float) -> float
     Stock and Watson (2004), "Combination forecasts of output growth in a seven-country data set", section 3, for ``k``
     members and ``T`` observations. Forecasts ``horizon`` rows ahead of neighbouring days overlap, so ``T`` counts one
     window every ``horizon`` rows.
+
+    Args:
+        members: ``k``.
+        windows: validation windows, those of one day counted once.
+        horizon: rows from origin to truth.
+        strength: Stock and Watson's kappa.
     """
     independent = windows / horizon
     if strength == 0:

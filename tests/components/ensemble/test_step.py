@@ -61,6 +61,19 @@ def test_the_weights_come_from_validation_and_the_figures_say_how(combined: tupl
     assert found.numbers()["dart/val_loss"] == pytest.approx(best)
 
 
+def test_intervals_can_be_made_from_its_own_validation_errors(
+    combined: tuple[Path, step.Combination], prepared_folder: Path
+) -> None:
+    prepared, kept = Prepared.open(prepared_folder), read_json(combined[0] / "residuals.json")
+    starts = np.asarray(prepared.starts("validation"))
+    errors = prepared.labels[prepared.origins(starts)] - TrainedModel.open(combined[0]).predict(
+        prepared.windows(starts)
+    )
+    median = kept["quantiles"][kept["levels"].index(0.5)]
+    assert median == pytest.approx(float(np.median(errors)), abs=1e-5)
+    assert kept["windows"] == len(starts)
+
+
 def test_other_test_windows_change_no_weight(
     combined: tuple[Path, step.Combination],
     prepared_folder: Path,

@@ -20,6 +20,8 @@ from components.shared.progress import LOGGER
 from components.train import history, step
 from components.train.config import TrainConfig
 
+pytestmark = pytest.mark.slow  # every test trains several nets
+
 SPACE = {
     "model.units": {"choices": [[4], [8]]},
     "batch_size": {"low": 32, "high": 96, "step": 32},
@@ -96,9 +98,9 @@ def test_the_page_shows_the_search(tuned: Path) -> None:
 @pytest.mark.parametrize(
     ("trial", "epoch"),
     [
-        pytest.param(1, 2, id="first", marks=pytest.mark.slow),
+        pytest.param(1, 2, id="first"),
         pytest.param(2, 1, id="between"),
-        pytest.param(3, 2, id="last epoch", marks=pytest.mark.slow),
+        pytest.param(3, 2, id="last epoch"),
     ],
 )
 def test_a_killed_search_ends_as_an_undisturbed_one(
@@ -117,7 +119,6 @@ def test_a_killed_search_ends_as_an_undisturbed_one(
     assert all(np.array_equal(a, b) for a, b in zip(*weights, strict=True))
 
 
-@pytest.mark.slow
 def test_a_search_killed_by_the_system_goes_on_with_its_finished_trials(
     tuned: Path, prepared_folder: Path, tmp_path: Path
 ) -> None:
@@ -142,7 +143,6 @@ def test_a_search_killed_by_the_system_goes_on_with_its_finished_trials(
     assert trials(tmp_path) == trials(tuned)
 
 
-@pytest.mark.slow
 def test_trials_of_different_losses_are_scored_on_one_scale(prepared_folder: Path, tmp_path: Path) -> None:
     space = {"loss.kind": {"choices": ["mse", "mae", "quantile"]}}
     train(tmp_path, prepared_folder, trials=5, space=space)

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from components.shared.pairing import check_pair
 from components.shared.artifacts import Prepared
 from components.shared.errors import InputError
+from components.shared.pairing import check_pair
 from components.shared.preprocessing import Preprocessing
 
 

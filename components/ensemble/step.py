@@ -68,7 +68,7 @@ def run(
     members = named([TrainedModel.open(path) for path in model_paths])
     check(members, prepared)
     starts = np.asarray(prepared.starts("validation"))
-    truth = prepared.labels[prepared.origins(starts)].astype(np.float64)
+    truth = prepared.outcomes(starts).astype(np.float64)
     forecasts = np.stack([forecast(name, model, prepared, starts) for name, model in members.items()])
     # Entities of a panel tell the same story on the same day.
     days = len(np.unique(np.asarray(prepared.times)[prepared.origins(starts)]))
@@ -111,8 +111,9 @@ def check(members: dict[str, TrainedModel], prepared: Prepared) -> None:
 
 def forecast(name: str, model: TrainedModel, prepared: Prepared, starts: NDArray[np.int64]) -> NDArray[np.float64]:
     """Scaled labels (windows,) that a member forecasts; windows are gathered a block at a time."""
-    blocks = [model.predict(prepared.windows(starts[first : first + 4096])) for first in range(0, len(starts), 4096)]
-    values = np.concatenate(blocks).astype(np.float64)
+    blocks = (starts[first : first + 4096] for first in range(0, len(starts), 4096))
+    answers = [model.predict(prepared.inputs(block, model.input_names)) for block in blocks]
+    values = np.concatenate(answers).astype(np.float64)
     if not np.isfinite(values).all():
         raise TandemError(f"{name} answers NaN or infinity on validation windows: did its training diverge?")
     return values
@@ -165,7 +166,9 @@ def write(
                 "weights": found.weights,
                 "estimated": found.estimated,
                 "kept": found.kept,
-                "inputs": first.signature["inputs"],
+                "inputs": {
+                    name: shape for model in members.values() for name, shape in model.signature["inputs"].items()
+                },
                 "outputs": {"forecast": [None, 1]},
                 "distribution": {"kind": "point", "point": 0},
             },

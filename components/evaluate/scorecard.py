@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from components.evaluate.holdout import Holdout
+from components.evaluate.paths import Paths
 from components.evaluate.significance import PairedTest
 from components.evaluate.verdict import Scores, Verdict
 from components.shared.artifacts import Table, write_table
@@ -18,6 +19,7 @@ from components.shared.preprocessing import Preprocessing
 from components.shared.schema import Column, Role, Schema
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from numpy.typing import NDArray
 
 VERSION = 1
@@ -30,7 +32,7 @@ class Scorecard:
     ``forecasts`` of shape (windows,) in target units and ``table`` have the same forecasters, the model first;
     ``absent`` gives the reason of each baseline that could not be computed. ``weights`` are an ensemble's, by member;
     its members are among the forecasters. ``tests`` hold the model against each other forecaster. ``by_entity`` is
-    ``table`` within each entity of a panel.
+    ``table`` within each entity of a panel. ``paths`` are there for a model that forecasts every step to the horizon.
     """
 
     model: str
@@ -43,6 +45,7 @@ class Scorecard:
     weights: Mapping[str, float] = field(default_factory=dict)
     tests: Mapping[str, PairedTest] = field(default_factory=dict)
     by_entity: Mapping[str, Mapping[str, Scores]] = field(default_factory=dict)
+    paths: Paths | None = None
 
     @property
     def dates(self) -> tuple[str, str]:
@@ -83,41 +86,66 @@ class Scorecard:
                 name: {forecaster: dict(scores) for forecaster, scores in table.items()}
                 for name, table in self.by_entity.items()
             }
+        if self.paths is not None:
+            content["steps"] = self.paths.scores()
         with new_folder(path) as scratch:
             write_json(scratch / "metrics.json", content)
 
     def write_forecasts(self, path: str | Path) -> Table:
-        """Write the table artifact with a row a test window and a column a forecaster."""
+        """Write the table artifact with a column a forecaster: a row a test window, or a row a step of its path."""
+        schema = self._forecast_schema()
+        return write_table(path, schema, self._forecast_batches(schema))
+
+    def _forecast_batches(self, schema: Schema) -> Iterator[pa.RecordBatch]:
         import pyarrow as pa
 
-        schema = self._forecast_schema()
+        arrow = schema.arrow()
+        parts = [self._rows_of_windows()] if self.paths is None else self._rows_of_steps(self.paths)
+        for columns in parts:
+            arrays = [pa.array(columns[field.name], type=field.type) for field in arrow]
+            yield pa.RecordBatch.from_arrays(arrays, schema=arrow)
+
+    def _rows_of_windows(self) -> dict[str, NDArray[Any]]:
         holdout = self.holdout
-        columns = [
-            *([np.asarray(holdout.entities)[holdout.entity]] if holdout.entities else []),
-            holdout.origin_times,
-            holdout.rows,
-            holdout.truth_times,
-            holdout.origin_values,
-            holdout.truth,
-            *self.forecasts.values(),
-        ]
-        arrays = [pa.array(values, type=field.type) for values, field in zip(columns, schema.arrow(), strict=True)]
-        return write_table(path, schema, [pa.RecordBatch.from_arrays(arrays, schema=schema.arrow())])
+        return {
+            **({"entity": np.asarray(holdout.entities)[holdout.entity]} if holdout.entities else {}),
+            "origin": holdout.origin_times,
+            "row": holdout.rows,
+            "truth_time": holdout.truth_times,
+            "origin_value": holdout.origin_values,
+            "truth": holdout.truth,
+            **self.forecasts,
+        }
+
+    def _rows_of_steps(self, paths: Paths) -> Iterator[dict[str, NDArray[Any]]]:
+        fixed = {key: values for key, values in self._rows_of_windows().items() if key not in self.forecasts}
+        for block in paths.blocks():
+            yield {
+                **{key: np.repeat(values[block], paths.steps) for key, values in fixed.items()},
+                "step": np.tile(np.arange(1, paths.steps + 1), len(paths.truth[block])),
+                "truth_time": paths.times[block].ravel(),
+                "truth": paths.truth[block].ravel(),
+                **{name: values[block].ravel() for name, values in paths.forecasts.items()},
+            }
 
     def _forecast_schema(self) -> Schema:
         unit, target = self.preprocessing.target.unit, self.preprocessing.target.name
-        ahead = f"{self.preprocessing.horizon} rows after the origin"
-        entity = Column(name="entity", dtype="string", role=Role.ENTITY, description=self.preprocessing.entity)
+        ahead = f"{self.preprocessing.horizon} rows after the origin" if self.paths is None else "`step` rows after it"
         described = [
-            *([entity] if self.holdout.entities else []),
             Column(name="origin", dtype="timestamp", role=Role.TIME, description="when the forecast is made"),
             Column(name="row", dtype="int64", description="row of the origin in the prepared arrays"),
             Column(name="truth_time", dtype="timestamp", description=ahead),
             Column(name="origin_value", dtype="float64", unit=unit, description=f"{target} at the origin"),
             Column(name="truth", dtype="float64", role=Role.TARGET, unit=unit, description=f"{target} {ahead}"),
         ]
+        if self.holdout.entities:
+            entity = Column(name="entity", dtype="string", role=Role.ENTITY, description=self.preprocessing.entity)
+            described.insert(0, entity)
+        if self.paths is not None:
+            after_row = [column.name for column in described].index("row") + 1
+            described.insert(after_row, Column(name="step", dtype="int64", description="rows after the origin"))
         forecasters = [
             Column(name=name, dtype="float64", unit=unit, description=f"forecast of truth by {name}")
-            for name in self.forecasts
+            for name in (self.forecasts if self.paths is None else self.paths.forecasts)
         ]
         return Schema(columns=(*described, *forecasters))

@@ -12,6 +12,7 @@ from components.evaluate.baselines import BASELINES, History, forecast_baselines
 from components.evaluate.config import EvaluateConfig
 from components.evaluate.holdout import Holdout
 from components.evaluate.metrics import naive_error, score
+from components.evaluate.paths import Paths
 from components.evaluate.scorecard import Scorecard
 from components.evaluate.significance import PairedTest, compare_pair
 from components.evaluate.verdict import Scores, compare
@@ -46,7 +47,7 @@ def run(
         prepared_path: artifact of `preprocess`.
         model_path: artifact of `train`, trained on these prepared arrays.
         metrics_path: folder to write, holding ``metrics.json``.
-        forecasts_path: table artifact to write, a row a test window.
+        forecasts_path: table artifact to write, a row a test window; of a model that forecasts paths, a row a step.
         report_path: HTML page to write.
 
     Returns:
@@ -82,6 +83,7 @@ def run(
         model.weights,
         tests,
         by_entity=_score_entities(forecasts, prepared, holdout),
+        paths=Paths.of(model, prepared, holdout, config.baselines, History.of(prepared, season=config.season)),
     )
     card.write_metrics(metrics_path)
     card.write_forecasts(forecasts_path)

@@ -71,6 +71,11 @@ def attribute(
             f"{model.path} is an ensemble, whose members are explained by different methods against different base "
             f"values: explain each of them alone ({', '.join(model.members)})"
         )
+    if model.input_names != ["window"]:
+        raise InputError(
+            f"{model.path} takes features known ahead beside the window, and attributions are of the window alone: "
+            "explain a model trained with train.model.covariates: past"
+        )
     if model.framework == "xgboost":
         return trees.tree_shap(model, windows), {"name": "tree_shap"}
     found = attributions.refined(

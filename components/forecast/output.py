@@ -70,12 +70,12 @@ class Answer:
             "origin_value": values,
             "time": horizon_times(plan, origins),
             "horizon": np.full(len(origins), preprocessing.horizon),
-            "forecast": preprocessing.target.invert(described[:, point], values),
+            "forecast": preprocessing.invert(described[:, point], values),
         }
         # Inverting is increasing in the label, so quantiles of the label become quantiles of the target.
         for share, both in plan.bands.around(described, point).items():
             for name, labels in zip(ends(share), both, strict=True):
-                columns[name] = preprocessing.target.invert(labels, values)
+                columns[name] = preprocessing.invert(labels, values)
         columns["interval_method"] = [plan.bands.method if plan.bands.shares else None] * len(origins)
         return cls(columns)
 

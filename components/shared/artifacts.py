@@ -9,7 +9,7 @@ forecasts   a table: origin, time, truth, then one column a forecaster
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from components.shared.boosted import BoostedTrees, WindowColumns
-from components.shared.errors import ArtifactError
+from components.shared.errors import ArtifactError, InputError
 from components.shared.files import digest_of_files, new_folder, read_json, write_json
 from components.shared.preprocessing import Preprocessing
 from components.shared.schema import Schema
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from keras import Model
     from numpy.typing import NDArray
+
+    Inputs = Mapping[str, NDArray[np.float32]]
+    """What a model is fed, by input name: ``window``, and ``ahead`` where it takes features known ahead."""
 
 MANIFEST_VERSION = 1
 MODEL_FILES = {"keras": "model.keras", "xgboost": "model.json", "ensemble": "members"}
@@ -190,6 +193,36 @@ class Prepared:
         shape = (self.preprocessing.lookback, self.features.shape[1])
         return np.lib.stride_tricks.sliding_window_view(self.features, shape)[:, 0][starts]
 
+    def ahead(self, starts: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Features known ahead over the ``horizon`` rows after each window: (n,) starts to (n, horizon, known).
+
+        Raises:
+            InputError: some of those rows lie beyond the data, or beyond their entity's.
+        """
+        manifest = self.preprocessing
+        first, last = starts + manifest.lookback, starts + manifest.lookback + manifest.horizon - 1
+        stops = np.asarray([entity.last for entity in manifest.entities] or [len(self.features) - 1])
+        beyond = last > stops[self.entity_of(self.origins(starts))]
+        if beyond.any():
+            raise InputError(
+                f"{beyond.sum()} of {len(starts)} windows end less than {manifest.horizon} rows before the last row "
+                f"of their series, so their features known ahead are not in {self.path}: forecast from earlier origins"
+            )
+        known = self.features[:, self.features.shape[1] - manifest.known :]
+        return np.lib.stride_tricks.sliding_window_view(known, (manifest.horizon, manifest.known))[:, 0][first]
+
+    def inputs(self, starts: NDArray[np.int64], names: Iterable[str] = ("window",)) -> Inputs:
+        """What a model takes, by input name; see :attr:`TrainedModel.input_names`."""
+        gather = {"window": self.windows, "ahead": self.ahead}
+        return {name: gather[name](starts) for name in names}
+
+    def outcomes(self, starts: NDArray[np.int64]) -> NDArray[np.float32]:
+        """What came of each window on the scale of :meth:`TrainedModel.predict`, shape (n,)."""
+        origins = self.origins(starts)
+        if self.preprocessing.predict == "label":
+            return np.asarray(self.labels[origins])
+        return np.asarray(self.features[origins + self.preprocessing.horizon, 0])
+
 
 @dataclass(frozen=True)
 class TrainedModel:
@@ -272,41 +305,97 @@ class TrainedModel:
         """Which of the numbers that describe a forecast is its point: a median, or a mean."""
         return int(self.signature.get("distribution", {}).get("point", 0))
 
+    @property
+    def input_names(self) -> list[str]:
+        """What the model takes, of ``window`` and ``ahead``; an ensemble takes what any member takes."""
+        if self.framework == "ensemble":
+            return list(dict.fromkeys(name for member in self.members.values() for name in member.input_names))
+        return list(self.signature.get("inputs", ("window",)))
+
     @cached_property
     def point_model(self) -> Model:
-        """The Keras model with one output, the point forecast: windows to (n, 1)."""
+        """The Keras model with one output, the point forecast at the horizon: its inputs to (n, 1)."""
         import keras
 
-        if self.keras.output_shape[-1] == 1:
-            return self.keras
-        from components.shared import layers
+        output = self.keras.outputs[0]
+        if self.preprocessing.predict != "label":
+            output = output[:, -1, 0, :] if len(output.shape) == 4 else output[:, -1, :1]
+        if output.shape[-1] > 1:
+            from components.shared import layers
 
-        picked = layers.Pick(self.point, name="point")(self.keras.outputs[0])
-        return keras.Model(self.keras.inputs, picked, name=self.name)
+            output = layers.Pick(self.point, name="point")(output)
+        unchanged = output is self.keras.outputs[0]
+        return self.keras if unchanged else keras.Model(self.keras.inputs, output, name=self.name)
 
-    def describe(self, windows: NDArray[np.float32], batch_size: int = 1024) -> NDArray[np.float32]:
-        """All numbers of the scaled labels' distributions: (n, lookback, features) to (n, parameters)."""
-        batches = (windows[i : i + batch_size] for i in range(0, len(windows), batch_size))
-        parts = [self._answer(batch) for batch in batches]
-        return np.concatenate(parts).reshape(len(windows), -1) if parts else np.empty((0, 1), dtype=np.float32)
+    def describe(self, windows: NDArray[np.float32] | Inputs, batch_size: int = 1024) -> NDArray[np.float32]:
+        """All numbers that describe the target at the horizon, scaled: (n, parameters).
 
-    def _answer(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        A path is described by its last step; :meth:`forecast_path` gives all of them.
+
+        Args:
+            windows: (n, lookback, features), or each of :attr:`input_names` for models that take more.
+            batch_size: windows a call of the model.
+
+        Raises:
+            InputError: the model takes more than it was given.
+        """
+        parts = [self._answer(batch) for batch in self._batches(windows, batch_size)]
+        if not parts:
+            return np.empty((0, 1), dtype=np.float32)
+        if self.framework == "keras" and self.preprocessing.predict != "label":
+            parts = [part[:, -1, 0] for part in parts]
+        return np.concatenate([part.reshape(len(part), -1) for part in parts])
+
+    def _batches(self, windows: NDArray[np.float32] | Inputs, batch_size: int) -> Iterator[Inputs]:
+        inputs = windows if isinstance(windows, Mapping) else {"window": windows}
+        missing = [name for name in self.input_names if name not in inputs]
+        if missing:
+            raise InputError(
+                f"{self.path}: {self.name} also takes {', '.join(missing)}, the features known ahead over the horizon, "
+                "which was not given; train it with model.covariates: past to do without"
+            )
+        for first in range(0, len(inputs["window"]), batch_size):
+            yield {name: values[first : first + batch_size] for name, values in inputs.items()}
+
+    def _answer(self, inputs: Inputs) -> NDArray[np.float32]:
         if self.framework == "xgboost":
-            return self.trees.describe(windows)
+            return self.trees.describe(inputs["window"])
         if self.framework == "ensemble":
-            answers = [member.predict(windows).astype(np.float64) for member in self.members.values()]
+            answers = [member.predict(inputs).astype(np.float64) for member in self.members.values()]
             mean = np.average(answers, axis=0, weights=list(self.weights.values()))
             return np.asarray(mean, dtype=np.float32)[:, None]
-        return np.asarray(self.keras(windows, training=False))
+        names = self.input_names
+        given = inputs["window"] if names == ["window"] else {name: inputs[name] for name in names}
+        from keras import ops
 
-    def predict(self, windows: NDArray[np.float32], batch_size: int = 1024) -> NDArray[np.float32]:
-        """Point forecasts as scaled labels: (n, lookback, features) to (n,)."""
-        return self.describe(windows, batch_size)[:, self.point] if len(windows) else np.empty(0, dtype=np.float32)
+        return np.asarray(ops.convert_to_numpy(self.keras(given, training=False)))
+
+    def predict(self, windows: NDArray[np.float32] | Inputs, batch_size: int = 1024) -> NDArray[np.float32]:
+        """Point forecasts of the target at the horizon, scaled: inputs as in :meth:`describe` to (n,)."""
+        described = self.describe(windows, batch_size)
+        return described[:, self.point] if len(described) else np.empty(0, dtype=np.float32)
 
     def forecast(self, prepared: Prepared, starts: NDArray[np.int64]) -> NDArray[np.float64]:
         """Target at ``origin + horizon`` in original units for each window start, shape (n,)."""
-        labels = np.concatenate(
-            [self.predict(prepared.windows(starts[i : i + 4096])) for i in range(0, len(starts), 4096)]
-            or [np.empty(0, dtype=np.float32)]
+        scaled = np.concatenate(
+            [self.predict(inputs) for inputs in self._gathered(prepared, starts)] or [np.empty(0, dtype=np.float32)]
         )
-        return self.preprocessing.target.invert(labels, np.asarray(prepared.targets[prepared.origins(starts)]))
+        return self.preprocessing.invert(scaled, np.asarray(prepared.targets[prepared.origins(starts)]))
+
+    def forecast_path(self, prepared: Prepared, starts: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Target at each of the rows after the origin that the model forecasts, in original units, (n, steps).
+
+        The last of them is :meth:`forecast`; a model of labels, or an ensemble, has only that.
+        """
+        if self.preprocessing.predict == "label" or self.framework != "keras":
+            return self.forecast(prepared, starts)[:, None]
+        parts = [np.empty((0, self.preprocessing.steps), dtype=np.float32)]
+        for gathered in self._gathered(prepared, starts):
+            for batch in self._batches(gathered, 1024):
+                target = self._answer(batch)[:, :, 0]
+                parts.append(target[..., self.point] if target.ndim == 3 else target)
+        return self.preprocessing.invert(np.concatenate(parts), np.empty(0))
+
+    def _gathered(self, prepared: Prepared, starts: NDArray[np.int64]) -> Iterator[Inputs]:
+        for first in range(0, len(starts), 4096):
+            yield prepared.inputs(starts[first : first + 4096], self.input_names)

@@ -40,15 +40,17 @@ class WindowNormalization(keras.layers.Layer):  # type: ignore[misc]
         super().__init__(**kwargs)
         self.unscaled, self.center, self.epsilon = unscaled, center, epsilon
 
-    def call(self, window: Any) -> tuple[Any, Any, Any]:
+    def call(self, window: Any, training: bool = False) -> tuple[Any, Any, Any]:
         variates = window.shape[-1] - self.unscaled
         own = window[:, :, :variates]
         mean = ops.mean(own, axis=1, keepdims=True)
         location = own[:, -1:] if self.center == "last" else mean
-        # What is subtracted and divided by is data, not something to learn through.
-        location = ops.stop_gradient(location)
         spread = ops.mean(ops.square(own - mean), axis=1, keepdims=True)
-        scale = ops.stop_gradient(ops.sqrt(spread + self.epsilon))
+        scale = ops.sqrt(spread + self.epsilon)
+        if training:
+            # What is subtracted and divided by is data, not something to learn through. Explanations do go through
+            # it: a forecast moves with the level and the spread of its window.
+            location, scale = ops.stop_gradient(location), ops.stop_gradient(scale)
         scaled = (own - location) / scale
         if self.unscaled:
             scaled = ops.concatenate([scaled, window[:, :, variates:]], axis=-1)

@@ -161,6 +161,18 @@ class Preprocessing(StrictModel):
         """How many features, the leading ones, a forecast continues; 0 where it is a label."""
         return {"label": 0, "target_path": 1, "all_paths": len(self.features) - self.known}[self.predict]
 
+    def invert(self, scaled: NDArray[Any], origin: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Target in original units from what a model forecasts of it, any shape.
+
+        Args:
+            scaled: a label, or where a path is forecast, the target on its scale as a feature.
+            origin: the target at the origin, of a shape that broadcasts.
+        """
+        if self.predict == "label":
+            return self.target.invert(scaled, origin)
+        own = self.features[0]
+        return np.asarray(np.asarray(scaled, dtype=np.float64) * own.scale + own.center)
+
     def transform(self, columns: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
         """Repeat the fitted preprocessing on new rows.
 
@@ -175,14 +187,39 @@ class Preprocessing(StrictModel):
         Raises:
             ArtifactError: a fitted feature, or the time or entity they need, is not among ``columns``.
         """
-        needed = [name for name in self.feature_names if name not in self.calendar]
-        needed += [self.time] * bool(self.calendar) + [self.entity] * bool(self.entity)
+        return self._scaled(self.features, columns)
+
+    def transform_known(self, columns: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
+        """The same of the features that are known ahead only, for rows whose other columns are not known yet.
+
+        Args:
+            columns: those features and what :meth:`transform` needs beside them; features of the calendar need the
+                times of the rows only. Every other value must be there: nothing is known that could be carried on.
+
+        Returns:
+            float32 array of shape (rows, known).
+
+        Raises:
+            ArtifactError: a column is not among ``columns``, or has no value in some row.
+        """
+        features = self.features[len(self.features) - self.known :]
+        scaled = self._scaled(features, columns)
+        held = [feature.name for feature in features if feature.name not in self.calendar]
+        empty = [name for name in held if np.isnan(np.asarray(columns[name], dtype=np.float64)).any()]
+        if empty:
+            raise ArtifactError(f"known ahead means known in every row, but values are missing from {', '.join(empty)}")
+        return scaled
+
+    def _scaled(self, features: tuple[FeatureScaling, ...], columns: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
+        needed = [feature.name for feature in features if feature.name not in self.calendar]
+        needed += [self.time] * any(feature.name in self.calendar for feature in features)
+        needed += [self.entity] * bool(self.entity)
         missing = [name for name in needed if name not in columns]
         if missing:
             raise ArtifactError(f"new rows lack the columns {', '.join(missing)}")
         begins = series_begins(np.asarray(columns[self.entity])) if self.entity else 0
-        out = np.empty((len(columns[needed[0]]), len(self.features)), dtype=np.float32)
-        for position, feature in enumerate(self.features):
+        out = np.empty((len(columns[needed[0]]), len(features)), dtype=np.float32)
+        for position, feature in enumerate(features):
             if feature.name in self.calendar:
                 out[:, position] = feature.apply(calendar.column(feature.name, np.asarray(columns[self.time])))
                 continue

@@ -15,6 +15,8 @@ from components.shared.boosted import BoostedTrees
 if TYPE_CHECKING:
     import keras
 
+    from components.train.models.kind import WindowShape
+
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -31,6 +33,13 @@ def write(model: keras.Model | BoostedTrees, folder: Path, features: Sequence[st
         return {"framework": framework(model), "columns": columns.describe()}
     save(model, folder / "model.keras")
     return {"framework": framework(model)}
+
+
+def inputs(model: keras.Model | BoostedTrees, shape: WindowShape) -> dict[str, list[int | None]]:
+    """Shape of each input by its name: of ``window`` always, and of ``ahead`` where the model takes it."""
+    if isinstance(model, BoostedTrees):
+        return {"window": [None, shape.lookback, shape.features]}
+    return {tensor.name: list(tensor.shape) for tensor in model.inputs}
 
 
 def save(model: keras.Model, path: Path) -> None:

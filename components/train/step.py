@@ -149,6 +149,11 @@ def check(config: TrainConfig, prepared: Prepared) -> None:
             "train.loss: financial weighs the direction of a change, but preprocess.target_transform is level: "
             "set it to difference or log_return"
         )
+    if "financial" in _losses(config) and prepared.preprocessing.predict != "label":
+        problems.append(
+            "train.loss: financial weighs the direction of a label, but preprocess.predict is "
+            f"{prepared.preprocessing.predict}: set it to label, or choose another loss"
+        )
     problems += [
         f"the {split} split holds no windows: lower preprocess.lookback or the horizon, or bring more rows"
         for split in ("train", "validation")
@@ -190,11 +195,15 @@ def write_model(
         history.write(folder, fitted.history)
         files.write_json(folder / "environment.json", environment(chosen, seed))
         described = losses.describe(config.loss)
-        window = [None, preprocessing.lookback, len(preprocessing.features)]
-        outputs = {"forecast": [None, losses.parameters(config.loss)]}
-        signature = {"kind": config.model.kind, **made_with, "inputs": {"window": window}, "outputs": outputs}
-        files.write_json(folder / "signature.json", signature | {"distribution": described})
         source = WindowSource.of(prepared, config.loss)
+        signature = {
+            "kind": config.model.kind,
+            **made_with,
+            "inputs": archive.inputs(fitted.model, source.shape),
+            "outputs": {"forecast": [None, *source.shape.output]},
+            "distribution": described,
+        }
+        files.write_json(folder / "signature.json", signature)
         if not source.shape.channels:
             residuals.write(folder, residuals.validation_errors(fitted.model, source, described["point"]))
         if search is not None:

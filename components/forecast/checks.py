@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from components.forecast.calendar import Calendar
     from components.forecast.config import ForecastConfig
     from components.forecast.rows import Spine
+    from components.shared.artifacts import TrainedModel
     from components.shared.schema import Schema
 
 NUMERIC = frozenset({"float64", "float32", "int64", "int32", "bool"})
@@ -59,13 +60,16 @@ def type_problems(schema: Schema, preprocessing: Preprocessing) -> list[str]:
     ]
 
 
-def model_problems(preprocessing: Preprocessing) -> list[str]:
-    """Models whose answer is no label at the horizon."""
-    if preprocessing.predict == "label":
+def model_problems(model: TrainedModel) -> list[str]:
+    """Features known ahead that a model looks at past the origin, and that no calendar computes."""
+    preprocessing = model.preprocessing
+    ahead = preprocessing.feature_names[len(preprocessing.feature_names) - preprocessing.known :]
+    given = [name for name in ahead if name not in preprocessing.calendar] if "ahead" in model.input_names else []
+    if not given:
         return []
     return [
-        f"the model continues whole paths (preprocess.predict: {preprocessing.predict}), and only labels at the "
-        "horizon are forecast here: train one with preprocess.predict: label"
+        f"the model looks at {', '.join(given)} past the origin, and rows that have not happened hold no value "
+        "of them: train it with model.covariates: past, or with features of the calendar only"
     ]
 
 

@@ -20,6 +20,7 @@ from components.shared.errors import InputError, TandemError
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from numpy.typing import NDArray
 
     from components.forecast.config import ForecastConfig
 
@@ -82,7 +83,7 @@ def checked(config: ForecastConfig, table: Table, model: TrainedModel, name: str
     preprocessing = model.preprocessing
     problems = checks.column_problems(table.schema.names, preprocessing, extra_allowed=config.on_extra == "ignore")
     problems += checks.type_problems(table.schema, preprocessing)
-    problems += checks.model_problems(preprocessing)
+    problems += checks.model_problems(model)
     bands = calendar = None
     try:
         bands = Bands.of(model, config.intervals)
@@ -111,11 +112,14 @@ def origins_of(config: ForecastConfig, rows: int, lookback: int) -> range:
 
 def _answers(plan: Plan) -> Iterator[pa.RecordBatch]:
     """Forecasts in row order; memory is bounded by a block of rows."""
-    done = 0
+    done, ahead = 0, _known_ahead(plan)
     for block in windows(plan.table, plan.model.preprocessing, plan.origins.start):
         for first in range(0, len(block.origins), WINDOWS_A_BLOCK):
             part = slice(first, first + WINDOWS_A_BLOCK)
-            described = plan.model.describe(block.values[part])
+            inputs = {"window": block.values[part]}
+            if ahead is not None:
+                inputs["ahead"] = ahead[block.origins[part] - plan.origins.start]
+            described = plan.model.describe(inputs)
             if not np.isfinite(described).all():
                 raise TandemError(
                     f"{plan.name} answers NaN or infinity for rows that are finite: its training has diverged, see "
@@ -124,6 +128,18 @@ def _answers(plan: Plan) -> Iterator[pa.RecordBatch]:
             yield Answer.of(plan, block.origins[part], described).batch(schema_of(plan))
             done += len(described)
             progress.report("forecast", done, len(plan.origins))
+
+
+def _known_ahead(plan: Plan) -> NDArray[np.float32] | None:
+    """Features of the calendar over the ``horizon`` rows after each origin, a view (origins, horizon, known)."""
+    preprocessing, times = plan.model.preprocessing, plan.spine.times
+    if "ahead" not in plan.model.input_names:
+        return None
+    future = plan.calendar.after(times[-1:], np.arange(1, preprocessing.horizon + 1))
+    after = np.concatenate([times[plan.origins.start + 1 :], future])
+    entity = {preprocessing.entity: np.zeros(len(after), dtype=np.int64)} if preprocessing.entity else {}
+    known = preprocessing.transform_known({preprocessing.time: after, **entity})
+    return np.lib.stride_tricks.sliding_window_view(known, (preprocessing.horizon, preprocessing.known))[:, 0]
 
 
 def _facts(plan: Plan) -> dict[str, Any]:

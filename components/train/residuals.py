@@ -49,6 +49,12 @@ def validation_errors(model: keras.Model, source: WindowSource, point: int) -> N
     return np.concatenate(parts)
 
 
+def at_horizon(model: keras.Model, source: WindowSource, point: int) -> NDArray[np.float64]:
+    """The same for the target at the horizon alone, (windows,): of a path, its last step and leading channel."""
+    errors = validation_errors(model, source, point)
+    return errors[:, -1, 0] if source.shape.channels else errors
+
+
 def write(folder: Path, errors: NDArray[np.float64]) -> None:
     """Write the quantiles of scaled errors, at every half percent, into a model folder."""
     quantiles = np.quantile(errors, LEVELS)

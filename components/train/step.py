@@ -204,8 +204,7 @@ def write_model(
             "distribution": described,
         }
         files.write_json(folder / "signature.json", signature)
-        if not source.shape.channels:
-            residuals.write(folder, residuals.validation_errors(fitted.model, source, described["point"]))
+        residuals.write(folder, residuals.at_horizon(fitted.model, source, described["point"]))
         if search is not None:
             search.write(folder)
         if config.tensorboard:

@@ -58,7 +58,13 @@ def write_model(path: Path, prepared_path: Path) -> Path:
     with new_folder(path) as scratch:
         network.save(scratch / "model.keras")
         preprocessing.write(scratch / "preprocessing.json")
-        write_json(scratch / "signature.json", {"kind": "feedforward", "distribution": {"kind": "point", "point": 0}})
+        signature = {
+            "kind": "feedforward",
+            "inputs": {"window": [None, preprocessing.lookback, len(preprocessing.features)]},
+            "outputs": {"forecast": [None, 1]},
+            "distribution": {"kind": "point", "point": 0},
+        }
+        write_json(scratch / "signature.json", signature)
         quantiles = np.linspace(-2, 1, len(LEVELS)).tolist()
         write_json(scratch / "residuals.json", {"levels": LEVELS, "quantiles": quantiles, "windows": 99})
     return path

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,15 @@ import pytest
 
 from components.forecast import rows, step
 from components.forecast.config import ForecastConfig
+from components.preprocess import step as preprocess
+from components.preprocess.config import PreprocessConfig
 from components.shared.artifacts import Prepared, Table, TrainedModel, write_table
 from components.shared.errors import InputError, TandemError
+from components.shared.files import read_json, write_json
 from components.shared.preprocessing import FeatureScaling
 from components.shared.schema import Column, Role, Schema
+from components.train import step as train
+from components.train.config import TrainConfig
 from tests.components.forecast.conftest import HORIZON, LOOKBACK, ROWS, Market
 
 
@@ -230,7 +236,42 @@ def test_one_entity_of_a_panel_is_forecast_and_several_are_refused(market: Marke
         forecast(tmp_path / "two", tmp_path / "table-two", model)
 
 
-def test_a_model_of_paths_is_refused(market: Market, tmp_path: Path) -> None:
-    model = with_manifest(market, tmp_path / "model", predict="target_path")
-    with pytest.raises(InputError, match="only labels at the horizon are forecast"):
+@pytest.fixture(scope="module")
+def paths(market: Market, tmp_path_factory: pytest.TempPathFactory) -> Market:
+    """The market prepared for paths with features of the calendar, and a model trained to continue them."""
+    folder = tmp_path_factory.mktemp("paths")
+    made = replace(market, prepared=folder / "prepared", model=folder / "model", forecasts=folder / "forecasts")
+    section = {
+        "horizon": HORIZON, "lookback": LOOKBACK, "predict": "target_path", "calendar": ["day_of_week", "month"],
+    }  # fmt: skip
+    preprocess.run(PreprocessConfig.parse(section), made.table, made.prepared)
+    net = {"kind": "itransformer", "d_model": 8, "heads": 2, "layers": 1, "covariates": "ahead"}
+    config = TrainConfig.parse({"model": net, "epochs": 1, "batch_size": 128})
+    train.run(config, str(made.prepared), str(made.model), str(folder / "curves.html"), device="cpu")
+    return made
+
+
+@pytest.mark.slow
+def test_a_model_of_paths_with_a_calendar_ahead_is_forecast_as_evaluate_does(paths: Market, tmp_path: Path) -> None:
+    prepared, model = Prepared.open(paths.prepared), TrainedModel.open(paths.model)
+    assert model.input_names == ["window", "ahead"]
+    starts = np.asarray(prepared.starts("test"))
+    expected = model.forecast(prepared, starts)
+    found = forecast(tmp_path / "all", paths.table, paths.model, origins="all")
+    np.testing.assert_allclose(
+        np.array(found["forecast"])[prepared.origins(starts) - LOOKBACK + 1], expected, rtol=1e-6
+    )
+    # From the last test origin alone, the days ahead are told by the calendar rather than read from rows.
+    last = int(prepared.origins(starts)[-1])
+    known = changed(paths, tmp_path / "table", lambda table: table.slice(0, last + 1))
+    alone = forecast(tmp_path / "alone", known, paths.model)
+    assert alone["forecast"][0] == pytest.approx(expected[-1], rel=1e-6)
+    assert alone["lower_80"][0] < alone["upper_80"][0]
+
+
+def test_a_feature_that_must_be_known_ahead_is_refused(market: Market, tmp_path: Path) -> None:
+    model = with_manifest(market, tmp_path / "model", known=1)
+    signature = read_json(model / "signature.json")
+    write_json(model / "signature.json", signature | {"inputs": {**signature["inputs"], "ahead": [None, HORIZON, 1]}})
+    with pytest.raises(InputError, match=r"the model looks at spread past the origin"):
         forecast(tmp_path, market.table, model)

@@ -47,10 +47,6 @@ class WindowSource:
         shape = WindowShape(
             lookback=manifest.lookback,
             features=len(manifest.features),
-            steps=manifest.steps,
-            channels=manifest.channels,
-            known=manifest.known,
-            ahead=manifest.horizon if manifest.known else 0,
             parameters=losses.parameters(loss),
             distribution=losses.distribution(loss),
             target_first=bool(manifest.features) and manifest.features[0].name == manifest.target.name,
@@ -66,7 +62,8 @@ class WindowSource:
     def host_batch(self, starts: NDArray[np.int64]) -> tuple[Inputs, NDArray[np.float32]]:
         """Inputs and labels of windows, gathered on the host; see :class:`WindowShape` for their shapes."""
         shape = self.shape
-        inputs: Inputs = {"window": self._windows[starts]}
+        gathered = self._windows[starts].view(np.float32)
+        inputs: Inputs = {"window": gathered.reshape(len(starts), shape.lookback, shape.features)}
         if shape.ahead:
             first = starts + shape.lookback
             inputs["ahead"] = _blocks(self.features, shape.ahead)[first][:, :, shape.features - shape.known :]
@@ -75,10 +72,16 @@ class WindowSource:
         return inputs, _blocks(self.features, shape.steps)[starts + shape.lookback][:, :, : shape.channels]
 
     @cached_property
-    def _windows(self) -> NDArray[np.float32]:
-        # Laying the view costs more than a batch: once is enough. A plain array view, because a memory map's own
-        # class costs on every index.
-        return _blocks(np.asarray(self.features), self.shape.lookback)
+    def _windows(self) -> NDArray[np.void]:
+        """Every window as one item of raw bytes, (rows - lookback + 1,): indexing copies one block an item.
+
+        Laying the view costs more than a batch, so it is kept; as an array of three axes it would be copied row by row.
+        """
+        rows = np.ascontiguousarray(self.features)
+        size = self.shape.lookback * rows.shape[1]
+        first = rows.reshape(-1)[:size].view(np.dtype((np.void, size * rows.itemsize)))
+        count = max(0, len(rows) - self.shape.lookback + 1)
+        return np.lib.stride_tricks.as_strided(first, (count,), (rows.strides[0],), writeable=False)
 
     def device_batch(self, features: Any, labels: Any, starts: Any) -> tuple[Inputs, Any]:
         """The same from tensors of the backend, inside a compiled function; ``starts`` int32 (batch,)."""

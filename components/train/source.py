@@ -47,6 +47,10 @@ class WindowSource:
         shape = WindowShape(
             lookback=manifest.lookback,
             features=len(manifest.features),
+            steps=manifest.steps,
+            channels=manifest.channels,
+            known=manifest.known,
+            ahead=manifest.horizon if manifest.known else 0,
             parameters=losses.parameters(loss),
             distribution=losses.distribution(loss),
             target_first=bool(manifest.features) and manifest.features[0].name == manifest.target.name,

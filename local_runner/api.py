@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
 import platform
 import shlex
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +21,7 @@ from local_runner.component_code import ComponentCode
 from local_runner.desk import TaskDesk, TaskOptions
 from local_runner.errors import PipelineFailed, StoreError, UsageError
 from local_runner.events import Broadcast, Observer
+from local_runner.guard import with_environment
 from local_runner.inputs import Outcome, Values
 from local_runner.job import Job, Names
 from local_runner.lanes import InProcessLane, Lane
@@ -227,7 +226,8 @@ class _Engine:
         observer = Broadcast(self.observers)
         observer.run_started(self.record, self.pipeline)
         try:
-            with LogTail() as tail, _environment(self.options):
+            # The device's settings must be in the environment before TensorFlow starts.
+            with LogTail() as tail, with_environment(device.environment(self.options.device)):
                 outcome = self._schedule(values, observer, tail)
         except BaseException as error:  # an interrupt, or a full disk: the record says how far it came
             # On a full disk this cannot be written either; a run without a holder reads as interrupted all the same.
@@ -303,16 +303,3 @@ def failed(done: Run, error: BaseException | None) -> PipelineFailed:
     names = ", ".join(task.path for task in done.failed()) or "(none)"
     code = getattr(error, "exit_code", 1)
     return PipelineFailed(f"run {done.id} failed in {names}: {error}", done, code if code == 2 else 1)
-
-
-@contextmanager
-def _environment(options: Options) -> Iterator[None]:
-    """Device settings that must be in the environment before TensorFlow starts."""
-    before = dict(os.environ)
-    os.environ.update(device.environment(options.device))
-    try:
-        yield
-    finally:
-        for name in set(os.environ) - set(before):
-            del os.environ[name]
-        os.environ.update(before)

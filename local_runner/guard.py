@@ -13,10 +13,10 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
-from local_runner import freshness
+from local_runner import collector, freshness
 
 PROGRESS_LOGGER = "tandem.progress"
 _KERAS_DEFAULTS = ("float32", "float32", "channels_last")
@@ -28,21 +28,25 @@ def guarded(environment: Mapping[str, str], on_progress: Callable[[Mapping[str, 
     """Run a block with ``environment`` added, and undo what it does to the process.
 
     Restored: environment, working folder, ``sys.path``, ``sys.argv``, warning filters, log levels and handlers, signal
-    handlers, random state of Python and NumPy, and Keras' dtype policy if Keras is loaded.
+    handlers, random state of Python and NumPy, the garbage collector's settings, and Keras' dtype policy if Keras is
+    loaded.
     """
-    with ExitStack() as stack:
-        stack.enter_context(_environment(environment))
-        stack.enter_context(_working_folder())
-        stack.enter_context(_interpreter())
-        stack.enter_context(_logging(on_progress))
-        stack.enter_context(_random_numbers())
-        stack.enter_context(_keras())
-        stack.enter_context(freshness.noted())
+    with (
+        with_environment(environment),
+        _working_folder(),
+        _interpreter(),
+        _logging(on_progress),
+        _random_numbers(),
+        _keras(),
+        freshness.noted(),
+        collector.spared_while_importing(),
+    ):
         yield
 
 
 @contextmanager
-def _environment(added: Mapping[str, str]) -> Iterator[None]:
+def with_environment(added: Mapping[str, str]) -> Iterator[None]:
+    """Add environment variables for a block, and undo whatever it does to any of them."""
     # The undecoded mapping: decoding every variable twice a task would be the largest cost of the guard.
     raw: dict[bytes, bytes] = os.environ._data  # type: ignore[attr-defined]
     before = dict(raw)
@@ -113,9 +117,13 @@ def _logging(on_progress: Callable[[Mapping[str, Any]], None]) -> Iterator[None]
     try:
         yield
     finally:
-        changed = [state for state in before if _differs(*state)]
+        changed = [
+            (logger, level, handlers, off)
+            for logger, level, handlers, off in before
+            if logger.level != level or logger.disabled != off or logger.handlers != handlers
+        ]
         for logger, level, handlers, off in changed:
-            logger.level, logger.disabled, logger.handlers = level, off, list(handlers)
+            logger.level, logger.disabled, logger.handlers = level, off, handlers
         levels = [logger for logger, *_ in changed if logger not in (root, progress)]
         if levels or not known or root.manager.disable != disabled:
             root.manager.disable = disabled
@@ -137,16 +145,12 @@ def _reset_new(names: Collection[str]) -> None:
             logger._cache.clear()  # type: ignore[attr-defined]
 
 
-_LoggerState = tuple[logging.Logger, int, tuple[logging.Handler, ...], bool]
+_LoggerState = tuple[logging.Logger, int, list[logging.Handler], bool]
 
 
 def _logger_states() -> list[_LoggerState]:
     named = [logger for logger in logging.root.manager.loggerDict.values() if isinstance(logger, logging.Logger)]
-    return [(logger, logger.level, tuple(logger.handlers), logger.disabled) for logger in (logging.root, *named)]
-
-
-def _differs(logger: logging.Logger, level: int, handlers: tuple[logging.Handler, ...], off: bool) -> bool:
-    return logger.level != level or logger.disabled != off or tuple(logger.handlers) != handlers
+    return [(logger, logger.level, logger.handlers[:], logger.disabled) for logger in (logging.root, *named)]
 
 
 def _forget_level_caches() -> None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
 import signal
-import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from local_runner import call_stack
 from local_runner.errors import TaskTimeoutError
 
 _AGAIN = 2.0
@@ -19,7 +18,6 @@ _SOON = 0.02
 """Seconds after which it is looked again whether the block can be told now."""
 _IMPORT = 60.0
 """Seconds that an import which has begun may still take."""
-_IMPORTING = "<frozen importlib._bootstrap>"
 
 
 @contextmanager
@@ -36,15 +34,15 @@ def limited(seconds: float | None) -> Iterator[None]:
 
     running, rung = True, False
     due = time.monotonic() + seconds
-    around = set(_stack(sys._getframe(1)))  # who runs the runner may itself be being imported
+    around = call_stack.outside()
     late = TaskTimeoutError(f"the task ran longer than the {seconds:g} s it was allowed")
 
     def ring(_: int, frame: FrameType | None) -> None:
         nonlocal rung
         if not running:
             return
-        within = itertools.takewhile(lambda call: call not in around, _stack(frame))
-        if _is_delicate(within, importing=time.monotonic() < due + _IMPORT):
+        patient = time.monotonic() < due + _IMPORT
+        if call_stack.drops_errors(frame) or (patient and call_stack.is_importing(frame, around)):
             signal.setitimer(signal.ITIMER_REAL, _SOON)
             return
         rung = True
@@ -66,17 +64,3 @@ def limited(seconds: float | None) -> Iterator[None]:
         running = False
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-
-
-def _is_delicate(frames: Iterable[FrameType], *, importing: bool) -> bool:
-    """Whether one of these calls is of a finalizer or, if that is asked, of an import."""
-    return any(
-        frame.f_code.co_name == "__del__" or (importing and frame.f_code.co_filename == _IMPORTING) for frame in frames
-    )
-
-
-def _stack(frame: FrameType | None) -> Iterator[FrameType]:
-    """A call and those around it, the innermost first."""
-    while frame is not None:
-        yield frame
-        frame = frame.f_back

@@ -3,7 +3,8 @@
     python -m benchmarks.runner_overhead [--json] [--quick]
 
 CPU seconds (user and system, children included), because wall times on a busy machine say little. Each side runs in a
-process of its own that has already run one small pipeline, so that importing KFP is counted for neither.
+process of its own that has already run one small pipeline, so that importing KFP is counted for neither. Imported
+modules have their bytecode, as after an installation with pip, also where the environment forbids to write it.
 
 overhead_cpu_ms_per_task        6 chained tasks as users write them; kfp.local runs pip before each (use_venv=False)
 overhead_nopip_cpu_ms_per_task  the same with install_kfp_package=False, which spares kfp.local its pip
@@ -89,7 +90,9 @@ def compile_files(folder: Path, lengths: list[int]) -> None:
     chain(with_pip, 6, "pip-6")
     for length in lengths:
         chain(plain, length, f"chain-{length}")
-    chain(tensorflow, 6, "tensorflow-6")
+    chain(with_pip, 1, "pip-1")
+    for length in (1, 6):
+        chain(tensorflow, length, f"tensorflow-{length}")
     loop(plain, 1000)
     fan(plain, PEER_TASKS)
 
@@ -138,7 +141,9 @@ def measure(side: str, folder: Path, name: str) -> dict[str, float]:
         "OMP_NUM_THREADS": "1",
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "PYTHONPYCACHEPREFIX": str(folder / "bytecode"),
     }
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     root = Path(__file__).resolve().parent.parent
     result = subprocess.run(command, capture_output=True, text=True, cwd=root, env=environment)
     if result.returncode:
@@ -152,6 +157,9 @@ def figures(*, quick: bool) -> Iterator[Figure]:
     with tempfile.TemporaryDirectory(prefix="tandem-bench-") as scratch:
         folder = Path(scratch)
         compile_files(folder, [2, 6, 10, long, 2000])
+
+        for name in ("pip-1", "tensorflow-1"):  # writes the bytecode of KFP, pip and TensorFlow for both sides
+            measure("peer", folder, name)
 
         def per_task(name: str, tasks: int, figure: str) -> Figure:
             ours, peer = (measure(side, folder, name)["cpu"] * 1000 / tasks for side in ("ours", "peer"))

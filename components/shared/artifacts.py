@@ -4,7 +4,7 @@ table       part-*.parquet, schema.json
 prepared    features.npy labels.npy targets.npy times.npy starts-<split>.npy, preprocessing.json
 model       model.keras (or model.json of XGBoost, or the folder members of an ensemble), config.yaml,
             preprocessing.json, history.csv, environment.json, signature.json
-forecasts   a table: origin, time, truth, then one column a forecaster
+forecasts   a table: origin, time, truth, then one column a forecaster; with an entity for a panel, a step for paths
 """
 
 from __future__ import annotations
@@ -209,7 +209,8 @@ class Prepared:
                 f"of their series, so their features known ahead are not in {self.path}: forecast from earlier origins"
             )
         known = self.features[:, self.features.shape[1] - manifest.known :]
-        return np.lib.stride_tricks.sliding_window_view(known, (manifest.horizon, manifest.known))[:, 0][first]
+        blocks = np.lib.stride_tricks.sliding_window_view(known, (manifest.horizon, manifest.known))
+        return np.asarray(blocks[:, 0][first])
 
     def inputs(self, starts: NDArray[np.int64], names: Iterable[str] = ("window",)) -> Inputs:
         """What a model takes, by input name; see :attr:`TrainedModel.input_names`."""

@@ -24,7 +24,8 @@ PREFIX = "calendar_"
 def _count(times: Times, of: str, since: str) -> NDArray[Any]:
     """Whole units, such as days ``D``, since the last longer one, such as months ``M``, began."""
     unit = f"datetime64[{of}]"
-    return (times.astype(unit) - times.astype(f"datetime64[{since}]").astype(unit)).astype(np.int64)
+    began = times.astype(f"datetime64[{since}]").astype(unit)
+    return np.asarray((times.astype(unit) - began).astype(np.int64))
 
 
 # 1970-01-01 was a Thursday.

@@ -14,6 +14,7 @@ import os
 import random
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -68,7 +69,10 @@ def in_child(work: Callable[[], object], arm: Arm | None) -> int:
             arm()
         work()
         code = 0
+    except BaseException:  # or nobody would ever see it
+        traceback.print_exc()
     finally:
+        sys.stderr.flush()
         os._exit(code)  # nothing of the parent's is closed or flushed a second time
 
 

@@ -165,8 +165,11 @@ class TaskDesk:
     def started(self, turn: Turn, job: Job) -> None:
         """A leaf begins."""
         record = turn.record or self._new(turn, job.kind)
+        earlier = self.store.task(record.run_id, record.path) if job.folder.name != _first(turn) else None
         self._open(turn, record)
         job.folder.mkdir(parents=True, exist_ok=True)
+        if earlier is not None:
+            _hand_over(earlier, record)
         self.tail.watch(record.log, lambda text: self.observer.task_log(record, text))
 
     def succeeded(self, turn: Turn, result: Result) -> Outcome:
@@ -249,6 +252,23 @@ class TaskDesk:
                 return candidate
             number += 1
         return folder
+
+
+def _first(turn: Turn) -> str:
+    """Name of the folder of a task's first attempt."""
+    return Path(turn.path).name
+
+
+def _hand_over(earlier: TaskRecord, record: TaskRecord) -> None:
+    """Give what an earlier attempt kept beside its outputs to the next one, if that is to do the very same.
+
+    A task that can go on where it was killed keeps its progress in ``<output>.progress`` until the output is complete.
+    Equal cache keys mean equal code, parameters and inputs: progress of anything else would be another result's.
+    """
+    if earlier.folder in (None, record.folder) or record.folder is None or earlier.cache_key != record.cache_key:
+        return
+    for left in sorted(earlier.folder.glob("*.progress")):
+        left.rename(record.folder / left.name)
 
 
 def _outcome(record: TaskRecord) -> Outcome:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from components.register import formats
-from components.register.saved_model import INPUT, OUTPUT, SIGNATURE, ExportError
+from components.register.saved_model import AHEAD, INPUT, OUTPUT, SIGNATURE, ExportError
 from components.shared.artifacts import Prepared, TrainedModel
 from components.shared.errors import ArtifactError, InputError
 from components.shared.files import digest_of_files, new_folder, write_json
@@ -38,20 +38,20 @@ def export(model: TrainedModel, prepared: Prepared, path: str | Path, *, toleran
         InputError: model and arrays do not fit each other, or there is no hold-out window.
         ExportError: the export differs from the model by more than ``tolerance``.
     """
-    windows = check_windows(model, prepared)
+    inputs = prepared.inputs(check_windows(model, prepared), model.input_names)
     form = formats.of(model)
     with new_folder(path) as folder:
         form.write(model, folder)
-        difference = compare(form.answers(folder, windows), model.predict(windows), tolerance=tolerance)
+        difference = compare(form.answers(folder, inputs), model.predict(inputs), tolerance=tolerance)
         for name in ("preprocessing.json", "config.yaml"):
             shutil.copyfile(model.path / name, folder / name)
-        check = {"windows": len(windows), "max_difference": difference, "tolerance": tolerance}
+        check = {"windows": len(inputs[INPUT]), "max_difference": difference, "tolerance": tolerance}
         write_json(folder / "manifest.json", _manifest(folder, model, form, check))
     return difference
 
 
-def check_windows(model: TrainedModel, prepared: Prepared) -> NDArray[np.float32]:
-    """Hold-out windows to check an export on, (at most :data:`CHECK_WINDOWS`, lookback, features)."""
+def check_windows(model: TrainedModel, prepared: Prepared) -> NDArray[np.int64]:
+    """Starts of the hold-out windows to check an export on, at most :data:`CHECK_WINDOWS`."""
     ours, theirs = model.preprocessing, prepared.preprocessing
     if (ours.lookback, ours.feature_names) != (theirs.lookback, theirs.feature_names):
         raise InputError(
@@ -62,7 +62,7 @@ def check_windows(model: TrainedModel, prepared: Prepared) -> NDArray[np.float32
     if len(starts) == 0:
         raise InputError(f"the test split of {prepared.path} holds no windows to check the export on")
     chosen = np.linspace(0, len(starts) - 1, min(CHECK_WINDOWS, len(starts))).round().astype(np.int64)
-    return prepared.windows(np.asarray(starts[chosen]))
+    return np.asarray(starts[chosen])
 
 
 def compare(answers: NDArray[np.float32], expected: NDArray[np.float32], *, tolerance: float) -> float:
@@ -83,12 +83,14 @@ def compare(answers: NDArray[np.float32], expected: NDArray[np.float32], *, tole
 
 def _manifest(folder: Path, model: TrainedModel, form: formats.Format, check: dict[str, Any]) -> dict[str, Any]:
     preprocessing = model.preprocessing
-    window = [None, preprocessing.lookback, len(preprocessing.features)]
+    shapes = {INPUT: [None, preprocessing.lookback, len(preprocessing.features)]}
+    if AHEAD in model.input_names:
+        shapes[AHEAD] = [None, preprocessing.horizon, preprocessing.known]
     return {
         "version": MANIFEST_VERSION,
         "format": form.name,
         **({"signature": SIGNATURE} if form.name == "tf_saved_model" else {}),
-        "inputs": {INPUT: {"shape": window, "dtype": "float32"}},
+        "inputs": {name: {"shape": shape, "dtype": "float32"} for name, shape in shapes.items()},
         "outputs": {OUTPUT: {"shape": [None, 1], "dtype": "float32"}},
         "model_digest": model_digest(model),
         "digest": digest_of_files(sorted(file for file in folder.rglob("*") if file.is_file())),

@@ -23,12 +23,14 @@ from components.shared.files import read_json, write_json
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Answers = Callable[[Path, NDArray[np.float32]], NDArray[np.float32]]
+    from components.shared.artifacts import Inputs
+
+    Answers = Callable[[Path, Inputs], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
 class Format:
-    """``write`` puts a model into an existing folder; ``answers`` asks it there, scaled labels (n,) of windows."""
+    """``write`` puts a model into an existing folder; ``answers`` asks it there, scaled labels (n,) of n windows."""
 
     name: str
     write: Callable[[TrainedModel, Path], None]
@@ -54,10 +56,10 @@ def _write_trees(model: TrainedModel, folder: Path) -> None:
     write_json(folder / "columns.json", {**columns.describe(), "names": columns.names, "point": model.point})
 
 
-def _ask_trees(folder: Path, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+def _ask_trees(folder: Path, inputs: Inputs) -> NDArray[np.float32]:
     described = read_json(folder / "columns.json")
     trees = BoostedTrees.load(folder / FILE, WindowColumns.read(described), described["point"])
-    return trees.describe(windows)[:, trees.point]
+    return trees.describe(inputs["window"])[:, trees.point]
 
 
 def _write_ensemble(model: TrainedModel, folder: Path) -> None:
@@ -71,11 +73,11 @@ def _write_ensemble(model: TrainedModel, folder: Path) -> None:
     write_json(folder / "weights.json", described)
 
 
-def _ask_ensemble(folder: Path, windows: NDArray[np.float32]) -> NDArray[np.float32]:
-    total = np.zeros(len(windows))
+def _ask_ensemble(folder: Path, inputs: Inputs) -> NDArray[np.float32]:
+    total = np.zeros(len(inputs["window"]))
     ask = {form.name: form.answers for form in FORMATS.values()}
     for name, member in read_json(folder / "weights.json").items():
-        total += member["weight"] * ask[member["format"]](folder / "members" / name, windows).astype(np.float64)
+        total += member["weight"] * ask[member["format"]](folder / "members" / name, inputs).astype(np.float64)
     return total.astype(np.float32)
 
 

@@ -1,7 +1,8 @@
 """A Keras model as a SavedModel with names that do not change.
 
 Keras names an unnamed input after a counter of the process (``keras_tensor_13``) and an output by its position, so a
-client written against one export would break on the next. Here the input is ``window`` and the output ``forecast``.
+client written against one export would break on the next. Here the input is ``window``, with ``ahead`` beside it for
+models that take features known ahead, and the output ``forecast``.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-SIGNATURE, INPUT, OUTPUT = "serving_default", "window", "forecast"
+    from components.shared.artifacts import Inputs
+
+SIGNATURE, INPUT, AHEAD, OUTPUT = "serving_default", "window", "ahead", "forecast"
 
 
 class ExportError(TandemError):
@@ -27,22 +30,27 @@ def write_saved_model(model: keras.Model, folder: Path) -> None:
     """Write ``model`` into ``folder`` as a SavedModel with input ``window`` and output ``forecast``.
 
     Raises:
-        ExportError: the model has several inputs or outputs, which the signature has no names for.
+        ExportError: the model has other inputs than ``window`` and ``ahead``, or several outputs.
     """
     import keras
     import tensorflow as tf
 
-    if len(model.inputs) != 1 or len(model.outputs) != 1:
+    names = [INPUT] if len(model.inputs) == 1 else [tensor.name for tensor in model.inputs]
+    if names not in ([INPUT], [INPUT, AHEAD]) or len(model.outputs) != 1:
         raise ExportError(
-            f"expected a model with one input and one output, got {len(model.inputs)} and {len(model.outputs)}"
+            f"expected a model with the inputs {INPUT} and perhaps {AHEAD}, and one output, "
+            f"got {', '.join(names)} and {len(model.outputs)}"
         )
     named = keras.Model(model.inputs, {OUTPUT: model.outputs[0]})
-    signature = [tf.TensorSpec(model.inputs[0].shape, tf.float32, name=INPUT)]
+    specs = [
+        tf.TensorSpec(tensor.shape, tf.float32, name=name) for tensor, name in zip(model.inputs, names, strict=True)
+    ]
+    signature = specs if len(specs) == 1 else [specs]
     named.export(folder, format="tf_saved_model", input_signature=signature, verbose=False)
 
 
-def answers(folder: Path, windows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Load the SavedModel as a client would and ask it: windows (n, lookback, features) to scaled labels (n,).
+def answers(folder: Path, inputs: Inputs) -> NDArray[np.float32]:
+    """Load the SavedModel as a client would and ask it: inputs of n windows by name to scaled labels (n,).
 
     Raises:
         ExportError: the file cannot be loaded, or its names are wrong.
@@ -55,7 +63,8 @@ def answers(folder: Path, windows: NDArray[np.float32]) -> NDArray[np.float32]:
         raise ExportError(f"the export cannot be loaded again: {error}") from error
     served = loaded.signatures[SIGNATURE]
     names = set(served.structured_input_signature[1]), set(served.structured_outputs)
-    if names != ({INPUT}, {OUTPUT}):
+    if names not in (({INPUT}, {OUTPUT}), ({INPUT, AHEAD}, {OUTPUT})):
         raise ExportError(f"expected the export's names to be {INPUT} and {OUTPUT}, got {names[0]} and {names[1]}")
-    found: NDArray[np.float32] = served(**{INPUT: tf.constant(windows)})[OUTPUT].numpy().reshape(len(windows))
+    asked = {name: tf.constant(inputs[name]) for name in names[0]}
+    found: NDArray[np.float32] = served(**asked)[OUTPUT].numpy().reshape(len(inputs[INPUT]))
     return found

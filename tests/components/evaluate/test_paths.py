@@ -15,6 +15,7 @@ from components.explain import step as explain
 from components.explain.config import ExplainConfig
 from components.preprocess import step as preprocess
 from components.preprocess.config import PreprocessConfig
+from components.register import export
 from components.shared.artifacts import Prepared, Table, TrainedModel, write_table
 from components.shared.errors import InputError
 from components.shared.files import read_json
@@ -146,6 +147,13 @@ def test_what_is_known_ahead_reaches_the_forecast(made: tuple[Path, Path]) -> No
     if model.input_names != ["window"]:
         with pytest.raises(InputError, match="also takes ahead"):
             model.predict(inputs["window"])
+
+
+def test_a_path_is_exported_as_its_last_step(made: tuple[Path, Path], tmp_path: Path) -> None:
+    prepared, model = Prepared.open(made[0]), TrainedModel.open(made[1])
+    assert export.export(model, prepared, tmp_path / "exported", tolerance=1e-4) <= 1e-4
+    manifest = read_json(tmp_path / "exported" / "manifest.json")
+    assert {name: given["shape"] for name, given in manifest["inputs"].items()} == model.signature["inputs"]
 
 
 def test_the_financial_loss_is_refused_for_paths(tmp_path: Path) -> None:

@@ -24,8 +24,11 @@ def prepared(prepared_folder: Path) -> Prepared:
     return Prepared.open(prepared_folder)
 
 
+INPUTS = {"window": (4, 3), "ahead": (2, 1)}
+
+
 def verify(folder: Path, windows: np.ndarray, expected: np.ndarray) -> float:
-    return export.compare(saved_model.answers(folder, windows), expected, tolerance=1e-5)
+    return export.compare(saved_model.answers(folder, {"window": windows}), expected, tolerance=1e-5)
 
 
 def test_an_export_holds_what_a_server_needs(tmp_path: Path, model: TrainedModel, prepared: Prepared) -> None:
@@ -93,11 +96,21 @@ def test_a_failing_check_leaves_nothing(tmp_path: Path, model: TrainedModel, pre
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_model_with_two_inputs_is_refused(tmp_path: Path) -> None:
-    first, second = keras.Input((3,)), keras.Input((3,))
+def test_a_model_with_another_input_is_refused(tmp_path: Path) -> None:
+    first, second = keras.Input((3,), name="window"), keras.Input((3,), name="weather")
     net = keras.Model([first, second], keras.layers.Dense(1)(keras.layers.Add()([first, second])))
-    with pytest.raises(export.ExportError, match="one input and one output, got 2 and 1"):
+    with pytest.raises(export.ExportError, match="window and perhaps ahead, and one output, got window, weather and 1"):
         saved_model.write_saved_model(net, tmp_path)
+
+
+def test_features_known_ahead_are_a_second_input_by_name(tmp_path: Path) -> None:
+    window, ahead = keras.Input((4, 3), name="window"), keras.Input((2, 1), name="ahead")
+    joined = keras.layers.Concatenate()([keras.layers.Flatten()(window), keras.layers.Flatten()(ahead)])
+    net = keras.Model([window, ahead], keras.layers.Dense(1)(joined))
+    saved_model.write_saved_model(net, tmp_path / "exported")
+    rng = np.random.default_rng(1)
+    inputs = {name: rng.normal(size=(6, *shape)).astype(np.float32) for name, shape in INPUTS.items()}
+    np.testing.assert_allclose(saved_model.answers(tmp_path / "exported", inputs), np.asarray(net(inputs))[:, 0], 1e-5)
 
 
 def test_arrays_of_another_model_are_refused(model: TrainedModel, prepared: Prepared) -> None:

@@ -36,6 +36,7 @@ def spared_while_importing() -> Iterator[None]:
     try:
         yield
     finally:
+        around.clear()  # one of these calls is this one: a circle that would keep all the task had until the next pass
         with contextlib.suppress(ValueError):  # the block removed it
             gc.callbacks.remove(gc_callback)
         gc.set_threshold(*before)

@@ -62,5 +62,6 @@ def limited(seconds: float | None) -> Iterator[None]:
             running = False
     finally:  # a ring in the finally above ends up here; the next one would be seconds away
         running = False
+        around.clear()  # this call is among them
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)

@@ -3,6 +3,7 @@
 import gc
 import importlib
 import sys
+import weakref
 
 import pytest
 
@@ -20,6 +21,7 @@ def usual_settings():
     gc.set_threshold(*FREQUENT)
     yield
     gc.set_threshold(*before)
+    gc.enable()
 
 
 @pytest.fixture
@@ -73,6 +75,19 @@ def test_nothing_is_left_with_the_collector(heavy):
     with spared_while_importing():
         heavy()
     assert gc.callbacks == before
+
+
+def test_what_a_block_held_is_gone_with_it():
+    class Large:
+        pass
+
+    def block():
+        held = Large()
+        with spared_while_importing():
+            return weakref.ref(held)
+
+    gc.disable()
+    assert block()() is None
 
 
 def test_what_is_raised_in_a_finalizer_would_be_dropped():

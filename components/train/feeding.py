@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from components.train.source import WindowSource, epoch_order
+from components.train.stepping import fed
 
 if TYPE_CHECKING:
     import keras
@@ -18,38 +19,38 @@ if TYPE_CHECKING:
 
 
 def window_batches(
-    source: WindowSource, split: str, *, batch_size: int, seed: int | None, first_epoch: int = 0
-) -> keras.utils.PyDataset:
-    """Batches of one split; the last, smaller batch is kept.
+    model: keras.Model, source: WindowSource, split: str, *, batch_size: int, seed: int | None
+) -> tuple[keras.utils.PyDataset, keras.callbacks.Callback]:
+    """Batches of one split, the last smaller one kept, and the callback that orders them anew each epoch.
+
+    Keras asks a dataset for its first batches, and tells it that an epoch has ended, before the first epoch begins; so
+    it is the callback that knows which epoch it is.
 
     Args:
+        model: what is fed: it says which inputs it takes.
         source: the arrays to gather from.
         split: ``train`` or ``validation``.
         batch_size: windows a batch.
         seed: shuffles each epoch by (seed, epoch); None keeps time order.
-        first_epoch: epoch the first pass is, when training continues.
     """
     import keras
 
     starts = np.asarray(source.starts[split])
+    order = epoch_order(len(starts), seed, 0)
 
     class Windows(keras.utils.PyDataset):
-        def __init__(self) -> None:
-            super().__init__()
-            self.epoch = first_epoch
-            self.order = epoch_order(len(starts), seed, self.epoch)
-
         def __len__(self) -> int:
             return -(-len(starts) // batch_size)
 
         def __getitem__(self, index: int) -> tuple[Any, Any]:
-            return source.host_batch(starts[self.order[index * batch_size : (index + 1) * batch_size]])
+            inputs, labels = source.host_batch(starts[order[index * batch_size : (index + 1) * batch_size]])
+            return fed(model, inputs), labels
 
-        def on_epoch_end(self) -> None:
-            self.epoch += 1
-            self.order = epoch_order(len(starts), seed, self.epoch)
+    class Order(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002  Keras fixes the signature
+            order[:] = epoch_order(len(starts), seed, epoch)
 
-    return Windows()
+    return Windows(), Order()
 
 
 STEPS_PER_EXECUTION = 16

@@ -139,13 +139,15 @@ def _run_from_host(
     config: TrainConfig, model: keras.Model, source: WindowSource, around: Any, seed: int, first: int
 ) -> None:
     """Train with the arrays in host memory, for arrays that the device has no room for."""
+    windows, order = feeding.window_batches(model, source, "train", batch_size=config.windows_a_step, seed=seed)
+    validation, _ = feeding.window_batches(model, source, "validation", batch_size=1024, seed=None)
     model.fit(
-        feeding.window_batches(source, "train", batch_size=config.windows_a_step, seed=seed, first_epoch=first),
-        validation_data=feeding.window_batches(source, "validation", batch_size=1024, seed=None),
+        windows,
+        validation_data=validation,
         initial_epoch=first,
         epochs=config.epochs,
-        callbacks=around,
-        shuffle=False,  # the dataset shuffles windows by (seed, epoch); Keras would shuffle batches by global state
+        callbacks=[order, *around],
+        shuffle=False,  # windows are shuffled by (seed, epoch); Keras would shuffle batches by global state
         verbose=0,
     )
 

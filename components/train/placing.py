@@ -54,7 +54,7 @@ def settle(
 
     network = models.REGISTRY[config.model.kind].build is not None
     device = trained_on(found, config, source, build) if network and found.accelerator == "metal" else found
-    if config.batch_size != "auto":
+    if config.batch_size != "auto" or not network:
         return config, device
     size = batch_size(source, device, work, build)
     return config.model_copy(update={"batch_size": size}), device

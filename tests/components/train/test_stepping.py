@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
 from components.shared.config import StrictModel
-from components.train import feeding, losses, models
+from components.shared.device import Device
+from components.train import feeding, loop, losses, models
 from components.train.config import TrainConfig
 from components.train.source import WindowSource, epoch_order
 from components.train.stepping import calls, fed, stepper
@@ -103,9 +105,23 @@ def test_long_epochs_are_cut_into_calls_that_cover_every_step() -> None:
 
 def test_windows_fed_from_the_host_visit_each_window_once_an_epoch(label_source: Make) -> None:
     source = label_source()
-    batches = feeding.window_batches(source, "train", batch_size=32, seed=4, first_epoch=2)
+    model, _, _ = compiled("feedforward", source)
+    batches, _ = feeding.window_batches(model, source, "train", batch_size=32, seed=4)
     assert len(batches) == 6
     seen = np.concatenate([labels[:, 0] for _, labels in (batches[i] for i in range(len(batches)))])
     _, expected = source.host_batch(np.asarray(source.starts["train"]))
     np.testing.assert_array_equal(np.sort(seen), np.sort(expected[:, 0]))
     assert not np.array_equal(seen, expected[:, 0])
+
+
+def test_arrays_too_large_for_the_device_are_fed_from_the_host(label_source: Make, tmp_path: Path) -> None:
+    """The same windows in the same order: the history differs by rounding alone."""
+    config = TrainConfig.parse({"model": NETS["feedforward"], "epochs": 3, "backup": False}, section="train")
+    small = Device("cuda", "a GPU with 100 bytes", 1, "played", memory_bytes=100)
+    histories = []
+    for name, device in (("device", None), ("host", small)):
+        (tmp_path / name).mkdir()
+        histories.append(loop.fit(config, label_source(), tmp_path / name, seed=3, device=device).history)
+    for there, here in zip(*histories, strict=True):
+        assert there["loss"] == pytest.approx(here["loss"], rel=1e-4)
+        assert there["val_loss"] == pytest.approx(here["val_loss"], rel=1e-4)

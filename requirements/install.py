@@ -83,7 +83,9 @@ def main() -> None:
     quiet = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     subprocess.run([*run, "pip", "install", "--quiet", "--require-hashes", "-r", str(UV_LOCK)], check=True, env=quiet)
     uv = [*run, "uv", "pip", "install", "--python", str(venv_python()), "--quiet"]
-    subprocess.run([*uv, "--require-hashes", "-r", str(lock)], check=True)
+    # Tests start many processes; where Python may not write bytecode, each would compile TensorFlow's sources anew.
+    compiled = ["--compile-bytecode"] if kind == "dev" else []
+    subprocess.run([*uv, "--require-hashes", *compiled, "-r", str(lock)], check=True)
     subprocess.run([*uv, "--no-deps", "--editable", str(ROOT)], check=True)
     stamp.write_text(f"{lock.name} {current}\n")
 

@@ -2,9 +2,9 @@
 
     python -m benchmarks.soybean [--horizons 1m,3m] [--models lstm,linear] [--seeds 0,1,2] [--json]
 
-Stages run as in the pipeline, on the same rows; figures are means over seeds on the hold-out. CRPS puts one spread around
-every point forecast, the target's own changes over the horizon on train rows, less their mean: it compares where the
-forecasts lie, not how sure they are. Errors on validation would be no spread for later years: 2008 is in them.
+Stages run as in the pipeline, on the same rows; figures are means over seeds on the hold-out. CRPS puts one spread
+about every point forecast: the target's own changes over the horizon on train rows, less their mean. It compares where
+forecasts lie, not how sure they are; errors on validation, with 2008 in them, would be no spread for later years.
 A model that does not beat the random walk is named as such: registration would refuse it.
 """
 

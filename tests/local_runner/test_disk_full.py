@@ -87,7 +87,7 @@ def test_a_task_that_fills_the_disk_fails_and_resumes_when_there_is_room(small_d
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kibibytes", [0, 4, 16, 48, 88, 128, 192, 1200])
+@pytest.mark.parametrize("kibibytes", [0, 4, 16, 48, 88, 128, 192, 1080])
 def test_a_disk_that_fills_at_any_point_leaves_a_store_that_resumes(
     small_disk: Path, compiled: Path, kibibytes: int
 ) -> None:

@@ -44,14 +44,15 @@ def build(tmp_path, **how):
     return requests.build(str(path), root=tmp_path / "runs", **{**given, **how})
 
 
-@pytest.mark.parametrize("n", [1000, 0], ids=["succeeds", "fails"])
+@pytest.mark.parametrize("n", [2_000_000, 0], ids=["succeeds", "fails"])
 @pytest.mark.parametrize("how", [{}, {"isolate": ("work",)}], ids=["in-process", "isolated"])
 def test_a_task_is_profiled_with_its_own_functions(execute, n, how):
     run = execute(pipeline, {"n": n}, profile={"work": "python"}, **how)
     folder = run.tasks["work"].folder
     names = {name for _, _, name in pstats.Stats(str(folder / "profile.pstats")).stats}
     assert ("busy_loop" in names) == bool(n)
-    assert "work" in (folder / "profile.txt").read_text()
+    # A task that fails at once is not among the functions that took longest; its profile is there all the same.
+    assert ("(busy_loop)" in (folder / "profile.txt").read_text()) == bool(n)
     assert not (run.tasks["work-2"].folder / "profile.txt").exists()
 
 

@@ -14,7 +14,7 @@ IMAGE = "python:3.11"
 @dsl.component(base_image=IMAGE)
 def work(n: int) -> int:
     def busy_loop(count):
-        return sum(range(count))
+        return count + min(range(500_000), key=abs)
 
     if not n:
         raise ValueError("nothing to do")
@@ -44,7 +44,7 @@ def build(tmp_path, **how):
     return requests.build(str(path), root=tmp_path / "runs", **{**given, **how})
 
 
-@pytest.mark.parametrize("n", [2_000_000, 0], ids=["succeeds", "fails"])
+@pytest.mark.parametrize("n", [1000, 0], ids=["succeeds", "fails"])
 @pytest.mark.parametrize("how", [{}, {"isolate": ("work",)}], ids=["in-process", "isolated"])
 def test_a_task_is_profiled_with_its_own_functions(execute, n, how):
     run = execute(pipeline, {"n": n}, profile={"work": "python"}, **how)

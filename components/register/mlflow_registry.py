@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Self
 from components.register.config import SQLITE_PREFIX
 from components.register.registry import CANDIDATE, CHAMPION, RegistryError, Version
 from components.shared.errors import InputError
-from components.shared.files import new_folder
+from components.shared.files import new_file, new_folder
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -144,9 +144,20 @@ def connect(database: Path) -> Iterator[MlflowClient]:
     uri = f"{SQLITE_PREFIX}{database}"
     try:
         with _quiet():
+            if not database.exists():
+                _create(database)
             yield MlflowClient(tracking_uri=uri, registry_uri=uri)
     except (MlflowException, SQLAlchemyError) as error:
         raise RegistryError(f"the registry {database} failed: {error}") from error
+
+
+def _create(database: Path) -> None:
+    """Make MLflow's tables in a file that appears whole: a migration that is killed leaves one no other can finish."""
+    from mlflow import MlflowClient
+
+    with new_file(database) as scratch:
+        uri = f"{SQLITE_PREFIX}{scratch}"
+        MlflowClient(tracking_uri=uri, registry_uri=uri).search_experiments(max_results=1)
 
 
 def _experiment(client: MlflowClient, name: str, artifacts: Path) -> str:

@@ -166,3 +166,19 @@ def test_mlflow_does_not_report_its_use(registry_config: MlflowConfig) -> None:
     }
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=clean)
     assert done.stdout.strip() == "None"
+
+
+def test_the_database_appears_whole(tmp_path: Path) -> None:
+    """A kill while MLflow made its tables left a half-migrated file that no later registration could open."""
+    database = tmp_path / "registry.db"
+    seen: list[bool] = []
+
+    def watch(event: str, arguments: tuple[object, ...]) -> None:
+        if event == "sqlite3.connect" and not seen:
+            seen.append(str(arguments[0]).endswith("registry.db"))
+
+    sys.addaudithook(watch)
+    with connect(database) as client:
+        assert client.search_experiments(max_results=1)
+    assert seen == [False], "the tables must be made in another file than the registry's"
+    assert [path.name for path in tmp_path.iterdir()] == ["registry.db"]

@@ -193,19 +193,23 @@ import components.preprocess.step, components.train.feeding, components.train.lo
 import keras, pyarrow.parquet
 from components.preprocess.config import PreprocessConfig
 from components.shared.artifacts import Prepared
+from components.train import models
 from components.train.config import TrainConfig
 from components.train.feeding import window_batches
+from components.train.models.kind import WindowShape
 from components.train.source import WindowSource
 
 def status(key):
     return next(int(line.split()[1]) * 1024 for line in open("/proc/self/status") if line.startswith(key))
 
+config = TrainConfig.parse({"model": {"kind": "linear"}})
+model = models.build(config.model, WindowShape(96, 56))  # the backend's own memory is no part of the panel's
 before = status("VmRSS")
 open("/proc/self/clear_refs", "w").write("5")  # forget the peak of importing
 components.preprocess.step.run(PreprocessConfig(lookback=96, horizon=21), sys.argv[1], sys.argv[2])
 prepared = Prepared.open(sys.argv[2])
-source = WindowSource.of(prepared, TrainConfig.parse({"model": {"kind": "linear"}}).loss)
-batches = window_batches(source, "train", batch_size=32, seed=1)
+source = WindowSource.of(prepared, config.loss)
+batches, _ = window_batches(model, source, "train", batch_size=32, seed=1)
 windows = sum(len(batches[index][1]) for index in range(len(batches)))
 assert windows == len(prepared.starts("train"))
 print((status("VmHWM") - before) / prepared.features.nbytes)

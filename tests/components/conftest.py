@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -84,6 +86,35 @@ def write_model(path: Path, prepared: Path) -> Path:
         (scratch / "history.csv").write_text("epoch,loss,val_loss\n0,1.0,1.1\n")
         write_json(scratch / "environment.json", {"python": "3", "keras": keras.__version__})
     return path
+
+
+def write_network(path: Path, prepared: Path, kind: str, **settings: Any) -> Path:
+    """A model artifact of a registered kind of network with random, seeded weights, for labels."""
+    import keras
+
+    from components.train import models
+    from components.train.models.kind import WindowShape
+
+    keras.utils.set_random_seed(5)
+    preprocessing = Prepared.open(prepared).preprocessing
+    shape = WindowShape(preprocessing.lookback, len(preprocessing.features))
+    model = models.build(models.REGISTRY[kind].config(kind=kind, **settings), shape)
+    with new_folder(path) as scratch:
+        model.save(scratch / "model.keras")
+        preprocessing.write(scratch / "preprocessing.json")
+        given = {"window": [None, shape.lookback, shape.features]}
+        write_json(scratch / "signature.json", {"kind": kind, "inputs": given, "outputs": {"forecast": [None, 1]}})
+    return path
+
+
+@pytest.fixture(scope="session")
+def network_folder(tmp_path_factory: pytest.TempPathFactory, prepared_folder: Path) -> Callable[..., Path]:
+    """Writes a model artifact of a kind of network, with its settings, on the prepared random walk."""
+
+    def write(kind: str, **settings: Any) -> Path:
+        return write_network(tmp_path_factory.mktemp("network") / "model", prepared_folder, kind, **settings)
+
+    return write
 
 
 @pytest.fixture(scope="session")

@@ -56,17 +56,6 @@ def exclusive(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def is_sound(file: Path) -> bool:
-    """Whether the file can be opened and read."""
-    try:
-        connect(file).close()
-    except sqlite3.DatabaseError as error:
-        if not means_damage(error):
-            raise
-        return False
-    return True
-
-
 def means_damage(error: sqlite3.DatabaseError) -> bool:
     """Whether the file's content is at fault, rather than where it lies."""
     short = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_IOERR_SHORT_READ
@@ -74,21 +63,36 @@ def means_damage(error: sqlite3.DatabaseError) -> bool:
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open, or make, the database."""
+    """Open the database; a new one is an empty file until it is :func:`prepare`-d."""
     db = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
     try:
         db.execute("PRAGMA busy_timeout = 60000")
-        if db.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-            db.execute("PRAGMA journal_mode = WAL")
         # NORMAL: a power cut may lose the last records (those tasks run again) but never tears the file.
         db.execute("PRAGMA synchronous = NORMAL")
-        version = db.execute("PRAGMA user_version").fetchone()[0]
+        version = _version(db)
         if version > _VERSION:
             raise StoreError(f"{path} was written by a newer version (store version {version}, this one {_VERSION})")
-        if version < _VERSION:
-            db.executescript(_SCHEMA)
-            db.execute(f"PRAGMA user_version = {_VERSION}")
-    except sqlite3.DatabaseError:
+    except (sqlite3.DatabaseError, StoreError):
         db.close()
         raise
     return db
+
+
+def is_prepared(db: sqlite3.Connection) -> bool:
+    """Whether it is in WAL mode and has its tables."""
+    return _version(db) == _VERSION and db.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+
+
+def prepare(db: sqlite3.Connection) -> None:
+    """Bring it into WAL mode and make its tables.
+
+    One process at a time: SQLite answers two that change the mode together with "database is locked", without waiting.
+    """
+    if not is_prepared(db):
+        db.execute("PRAGMA journal_mode = WAL")
+        db.executescript(_SCHEMA)
+        db.execute(f"PRAGMA user_version = {_VERSION}")
+
+
+def _version(db: sqlite3.Connection) -> int:
+    return int(db.execute("PRAGMA user_version").fetchone()[0])

@@ -45,23 +45,29 @@ class Store:
             raise StoreError(f"cannot use {self.root} as a run store: {reason}") from error
 
     def _open(self, file: Path) -> sqlite3.Connection:
-        """Open the database; make it again from the run folders if it is damaged."""
-        if not rebuild.is_truncated(file):
-            try:
-                return database.connect(file)
-            except sqlite3.DatabaseError as error:
-                if not database.means_damage(error):  # a full disk, or no permission: the records are as good as ever
-                    raise
+        """Open the database; make it if there is none, and again from the run folders if it is damaged."""
+        db = _connect_sound(file) if file.exists() else None
+        if db is not None:
+            if database.is_prepared(db):
+                return db
+            db.close()
         with database.exclusive(self.root / ".rebuild"):
-            if rebuild.is_truncated(file) or not database.is_sound(file):
+            db = _connect_sound(file)
+            damaged = db is None
+            if db is None:
                 rebuild.set_aside(file)
-                self._db = database.connect(file)
-                for run in rebuild.runs(self.root):
-                    self.save_run(run)
-                    for task in rebuild.tasks(self.root, run):
-                        self.save_task(task)
-                return self._db
-        return database.connect(file)
+                db = database.connect(file)
+            self._db = db
+            database.prepare(db)
+            if damaged:
+                self._read_folders()
+        return db
+
+    def _read_folders(self) -> None:
+        for run in rebuild.runs(self.root):
+            self.save_run(run)
+            for task in rebuild.tasks(self.root, run):
+                self.save_task(task)
 
     def __enter__(self) -> Self:
         return self
@@ -348,3 +354,15 @@ def _links(task: TaskRecord, root: Path) -> Iterator[tuple[str, str, str, str, s
         for name, found in artifacts.items():
             for artifact in found:
                 yield task.run_id, task.path, direction, name, portable(artifact.uri, root)
+
+
+def _connect_sound(file: Path) -> sqlite3.Connection | None:
+    """The open database; None if it is damaged."""
+    if rebuild.is_truncated(file):
+        return None
+    try:
+        return database.connect(file)
+    except sqlite3.DatabaseError as error:
+        if not database.means_damage(error):  # a full disk, or no permission: the records are as good as ever
+            raise
+    return None

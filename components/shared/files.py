@@ -39,6 +39,16 @@ def new_folder(target: str | Path) -> Iterator[Path]:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
+def remove_folder(target: str | Path) -> None:
+    """Remove a folder in one step: whoever looks finds all of it or none, also after a crash in the middle."""
+    target = Path(target)
+    if not target.is_dir():
+        return
+    gone = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".old", dir=target.parent))
+    target.rename(gone / target.name)
+    shutil.rmtree(gone, ignore_errors=True)
+
+
 @contextmanager
 def new_file(target: str | Path) -> Iterator[Path]:
     """Yield a scratch path beside ``target``; on success it replaces ``target`` in one step."""

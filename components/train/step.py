@@ -97,7 +97,7 @@ def run(
     write_model(model_path, config, prepared, fitted, chosen, seed, work, search)
     page = curves.page(figures.kind, fitted.history, fitted.best_epoch)
     (page if search is None else add_search(page, search)).write(curves_path)
-    shutil.rmtree(work, ignore_errors=True)
+    files.remove_folder(work)
     return figures
 
 

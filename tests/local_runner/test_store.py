@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -156,3 +157,23 @@ def test_an_attempt_without_artifacts_leaves_no_link_of_the_one_before(store: St
     store.save_task(a_task(run.id, run.folder, artifacts={"model": (model,)}))
     store.save_task(a_task(run.id, run.folder, attempt=1))
     assert store.producers("/data/model") == []
+
+
+def test_processes_that_make_one_store_together_all_get_it(tmp_path: Path) -> None:
+    """Changing a new database to WAL is refused at once, without waiting, while another process does the same."""
+    script = textwrap.dedent("""
+        import sys, time
+        from pathlib import Path
+        from local_runner.store import Store
+
+        root, instant = Path(sys.argv[1]), float(sys.argv[2])
+        for number in range(100):
+            instant += 0.01
+            while time.time() < instant:
+                pass
+            with Store(root / str(number)) as store:
+                store.runs()
+    """)
+    words = [sys.executable, "-c", script, str(tmp_path), str(time.time() + 1)]
+    makers = [subprocess.Popen(words, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    assert [maker.communicate()[1] for maker in makers] == [""] * 3

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -45,3 +47,23 @@ def test_a_digest_depends_on_names_and_contents(tmp_path: Path) -> None:
     before = files.digest_of_files([one])
     one.write_text("y")
     assert files.digest_of_files([one]) != before
+
+
+def test_a_removal_that_is_cut_off_has_removed_the_whole_folder(tmp_path: Path) -> None:
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "history.csv").touch()
+    script = """
+import os, sys
+from components.shared import files
+sys.addaudithook(lambda event, _: os._exit(9) if event == "os.remove" else None)
+files.remove_folder(sys.argv[1])
+"""
+    assert subprocess.run([sys.executable, "-c", script, str(tmp_path / "work")], check=False).returncode == 9
+    assert not (tmp_path / "work").exists()
+
+
+def test_a_removed_folder_leaves_nothing_and_an_absent_one_is_no_error(tmp_path: Path) -> None:
+    (tmp_path / "work").mkdir()
+    for _ in range(2):
+        files.remove_folder(tmp_path / "work")
+    assert not list(tmp_path.iterdir())

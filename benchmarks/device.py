@@ -22,7 +22,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -34,6 +33,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import Figure, show
+from benchmarks.memory import held_mib, peak_mib
 
 ROOT = Path(__file__).resolve().parent.parent
 LOOKBACK, FEATURES, STEPS = 96, 7, 24
@@ -118,7 +118,7 @@ def measure_here(cell: Cell, *, quick: bool) -> dict[str, Any]:
     device.apply(found)
     keras.config.set_dtype_policy(cell.precision)
     keras.utils.set_random_seed(0)
-    imported = _resident_mib()
+    imported = held_mib()
     model, windows, truth = _net(cell)
     batch = len(windows)
     model.compile(keras.optimizers.Adam(1e-3), loss="mse", jit_compile=cell.compiled)
@@ -138,7 +138,7 @@ def measure_here(cell: Cell, *, quick: bool) -> dict[str, Any]:
             "windows_per_s": batch / statistics.median(full),
             "latency_p50_ms": float(np.percentile(single, 50)) * 1e3,
             "latency_p95_ms": float(np.percentile(single, 95)) * 1e3,
-            "memory_mib": _resident_mib() - imported + peak_bytes(found.accelerator) / 2**20,
+            "memory_mib": peak_mib() - imported + peak_bytes(found.accelerator) / 2**20,
             "warmup_s": warmup,
             "compile_s": max(0.0, first - step),
         },
@@ -164,11 +164,6 @@ def _seconds(call: Callable[[], Any]) -> float:
     begun = time.perf_counter()
     call()
     return time.perf_counter() - begun
-
-
-def _resident_mib() -> float:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def figures(results: Iterable[tuple[Cell, Measured]]) -> Iterator[Figure]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from benchmarks import Figure, show
+from benchmarks.memory import peak_mib
 
 ROWS, COLUMNS = 5_000_000, 58
 # pandas and pyarrow write row groups of this many rows unless told otherwise.
@@ -72,14 +72,11 @@ def run_task(name: str, first: str, second: str) -> None:
     started = time.perf_counter()
     TASKS[name](first, second)
     seconds = time.perf_counter() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    # Linux counts in KiB, macOS in bytes.
-    print(json.dumps({"seconds": seconds, "peak_mib": peak / (MIB if sys.platform == "darwin" else 1024)}))
+    print(json.dumps({"seconds": seconds, "peak_mib": peak_mib()}))
 
 
 def measure(name: str, first: Path | str, second: Path | str) -> dict[str, float]:
-    # A new interpreter a task: peak memory is counted over a process's life. This one stays small, because on Linux
-    # a child's peak starts at its parent's.
+    # A new interpreter a task: peak memory is counted over a process's life.
     command = [sys.executable, "-m", "benchmarks.ingest_memory", "--task", name, str(first), str(second)]
     root = Path(__file__).resolve().parent.parent
     result = subprocess.run(command, capture_output=True, text=True, cwd=root)

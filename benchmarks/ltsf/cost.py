@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks import Figure
+from benchmarks.memory import held_mib, peak_mib
 
+ROOT = Path(__file__).resolve().parent.parent.parent
 ROWS, CHANNELS, MARKS, LOOKBACK, HORIZON = 8640, 7, 4, 96, 96
 """The size of ETTh1's train split."""
 FEEDING_ROWS = (10**4, 10**5, 10**6, 10**7)
@@ -42,7 +44,7 @@ def _twin() -> dict[str, float] | None:
     if subprocess.run([interpreter, "-c", "import torch"], capture_output=True).returncode:
         return None
     size = [str(value) for value in (ROWS, CHANNELS, MARKS, LOOKBACK, HORIZON)]
-    return _answer([interpreter, str(Path(__file__).with_name("twin.py")), *size])
+    return _answer([interpreter, "-m", "benchmarks.ltsf.twin", *size])
 
 
 def _measure(*what: str) -> dict[str, float]:
@@ -51,7 +53,7 @@ def _measure(*what: str) -> dict[str, float]:
 
 def _answer(command: list[str]) -> dict[str, float]:
     pinned = dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1")
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **pinned})
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env={**os.environ, **pinned})
     if done.returncode:
         sys.exit(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
     return dict(json.loads(done.stdout.splitlines()[-1]))
@@ -70,7 +72,7 @@ def measure_training() -> dict[str, float]:
     from components.train.stepping import stepper
 
     tf.constant(0.0) + 1.0  # the runtime itself belongs to the imports
-    before = _peak_mib()
+    before = held_mib()
     keras.utils.set_random_seed(0)
     features = (np.random.default_rng(0).standard_normal((ROWS, CHANNELS + MARKS)).cumsum(axis=0) * 0.05).astype("f4")
     shape = WindowShape(LOOKBACK, CHANNELS + MARKS, HORIZON, CHANNELS, MARKS)
@@ -96,7 +98,7 @@ def measure_training() -> dict[str, float]:
         "step_ms": epoch / steps * 1e3,
         "epoch_s": epoch,
         "compile_s": max(0.0, first - epoch),
-        "mib": _peak_mib() - before,
+        "mib": peak_mib() - before,
     }
 
 
@@ -121,12 +123,6 @@ def measure_feeding(rows: int) -> dict[str, float]:
         for starts in batches:
             source.host_batch(starts)
         return {"batch_us": (time.process_time() - began) / len(batches) * 1e6}
-
-
-def _peak_mib() -> float:
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 if __name__ == "__main__":

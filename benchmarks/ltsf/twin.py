@@ -12,6 +12,8 @@ import time
 import torch
 from torch import nn
 
+from benchmarks.memory import held_mib, peak_mib
+
 
 class Encoder(nn.Module):
     def __init__(self, width: int, heads: int, dropout: float) -> None:
@@ -66,7 +68,7 @@ class Windows(torch.utils.data.Dataset[tuple[torch.Tensor, torch.Tensor]]):
 def main(rows: int, channels: int, marks: int, lookback: int, horizon: int) -> None:
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    before = _peak_mib()
+    before = held_mib()
     series = torch.randn(rows, channels + marks).cumsum(0) * 0.05
     loader = torch.utils.data.DataLoader(Windows(series, lookback, horizon), batch_size=32, shuffle=True)
     model = Reference(lookback, horizon)
@@ -92,13 +94,7 @@ def main(rows: int, channels: int, marks: int, lookback: int, horizon: int) -> N
     for past, future in loader:
         step(past, future)
     epoch = time.process_time() - began
-    print(json.dumps({"step_ms": step_ms, "epoch_s": epoch, "batch_us": batch_us, "mib": _peak_mib() - before}))
-
-
-def _peak_mib() -> float:
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"step_ms": step_ms, "epoch_s": epoch, "batch_us": batch_us, "mib": peak_mib() - before}))
 
 
 if __name__ == "__main__":

@@ -21,11 +21,8 @@ MODES: dict[Accelerator, tuple[CompileMode, ...]] = {
 """The modes left out need CUDA graphs, or tune kernels of which Metal has one kind only."""
 
 
-def compiled(function: Function, mode: CompileMode, accelerator: Accelerator) -> Function:
-    """Compile a forward pass or a training step with torch; ``off`` gives it back as it is.
-
-    The first call compiles, which takes from seconds to minutes, and is often no gain: measure the pair with
-    :func:`components.shared.trial.faster_of` before you keep it.
+def check(mode: CompileMode, accelerator: Accelerator) -> None:
+    """Refuse a mode that means nothing here.
 
     Raises:
         InputError: the mode means nothing on this device or with this backend.
@@ -34,6 +31,14 @@ def compiled(function: Function, mode: CompileMode, accelerator: Accelerator) ->
     valid = MODES[accelerator] if current == "torch" else ("off",)
     if mode not in valid:
         raise InputError(f"compile mode: expected {' or '.join(valid)} with {current} on {accelerator}, got {mode!r}")
+
+
+def compiled(function: Function, mode: CompileMode) -> Function:
+    """Compile a forward pass or a training step with torch; ``off`` gives it back as it is.
+
+    The first call compiles, which takes from seconds to minutes, and is often no gain: measure the pair with
+    :func:`components.shared.trial.faster_of` before you keep it.
+    """
     if mode == "off":
         return function
     import torch

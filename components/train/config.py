@@ -14,6 +14,7 @@ from pydantic import (
     field_validator,
 )
 
+from components.shared.compilation import CompileMode
 from components.shared.config import StrictModel
 from components.train import losses
 from components.train.losses import LossConfig
@@ -91,6 +92,8 @@ class TrainConfig(StrictModel):
     """``auto`` takes a lower precision only where a short trial on this machine finds it faster and as exact."""
     xla: bool | Literal["auto"] = "auto"
     """Compile whole epochs with XLA; ``auto`` decides long trainings by a short trial; short ones go without."""
+    compile_mode: CompileMode = "off"
+    """Mode of ``torch.compile`` for the training step; anything but ``off`` needs KERAS_BACKEND=torch."""
     tune: TuneConfig | None = None
     """Search for better settings first, then keep the best trial; null to train as configured."""
 

@@ -110,7 +110,7 @@ def compiled(
         jit_compile=xla,
         steps_per_execution=feeding.STEPS_PER_EXECUTION,
     )
-    return model, stepper(model, loss, source, xla=xla)
+    return model, stepper(model, loss, source, xla=xla, compile_mode=config.compile_mode)
 
 
 def _run_on_device(

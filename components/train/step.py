@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from components.shared import compilation, errors, files
 from components.shared import device as hardware
-from components.shared import errors, files
 from components.shared.artifacts import Prepared
 from components.train import archive, callbacks, curves, history, loop, losses, models, placing, residuals
 from components.train.source import WindowSource
@@ -65,12 +65,14 @@ def run(
         seed: seeds weights, shuffling and dropout.
 
     Raises:
-        InputError: the device is unknown, there are no windows to train or to validate on, or TensorBoard is missing.
+        InputError: the device is unknown, the compile mode means nothing on it, there are no windows to train or to
+            validate on, or TensorBoard is missing.
     """
     prepared = Prepared.open(prepared_path)
     check(config, prepared)
     chosen = hardware.detect(device)
     hardware.apply(chosen)
+    compilation.check(config.compile_mode, chosen.accelerator)
     work = Path(f"{model_path}.progress")
     work.mkdir(parents=True, exist_ok=True)
     source = WindowSource.of(prepared, config.loss)

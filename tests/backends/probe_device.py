@@ -9,7 +9,7 @@ import numpy as np
 
 from components.shared import device, memory
 from components.shared.backend import BACKENDS, current
-from components.shared.compilation import compiled
+from components.shared.compilation import check, compiled
 from components.shared.errors import InputError
 from components.shared.parity import parity, sound_dropout
 
@@ -26,9 +26,10 @@ def doubled() -> float | str:
     import keras
 
     try:
-        double = compiled(lambda x: x + x, "default", "cpu")
+        check("default", "cpu")
     except InputError as refusal:
         return str(refusal)
+    double = compiled(lambda x: x + x, "default")
     return float(double(keras.ops.convert_to_tensor(21.0)))
 
 

@@ -1,6 +1,6 @@
 """Run the train stage itself under the backend in use, on the small prepared artifact of the component tests.
 
-KERAS_BACKEND=torch python probe_train.py FOLDER
+KERAS_BACKEND=torch python probe_train.py FOLDER [TRAIN_SECTION_AS_JSON]
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ def main() -> None:
     parts = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(parts)
     prepared = parts.write_prepared(folder / "prepared")
-    config = TrainConfig.parse({"model": {"kind": "gru", "units": [8]}, "epochs": 2}, section="train")
-    step.run(config, str(prepared), str(folder / "model"), str(folder / "curves.html"), device="auto", seed=1)
-    print(json.dumps({"tensorflow": "tensorflow" in sys.modules}))  # noqa: T201
+    section = json.loads(sys.argv[2]) if len(sys.argv) > 2 else {"model": {"kind": "gru", "units": [8]}, "epochs": 2}
+    config = TrainConfig.parse(section, section="train")
+    figures = step.run(config, str(prepared), str(folder / "model"), str(folder / "curves.html"), device="auto", seed=1)
+    print(json.dumps({"tensorflow": "tensorflow" in sys.modules, "val_loss": figures.val_loss}))  # noqa: T201
 
 
 if __name__ == "__main__":

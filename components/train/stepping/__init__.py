@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from components.shared.compilation import CompileMode
     from components.train.losses import Loss
     from components.train.source import Inputs, WindowSource
 
@@ -35,8 +36,12 @@ class Stepper(Protocol):
         """Mean loss a window in inference mode, over all windows."""
 
 
-def stepper(model: keras.Model, loss: Loss, source: WindowSource, *, xla: bool) -> Stepper:
+def stepper(
+    model: keras.Model, loss: Loss, source: WindowSource, *, xla: bool, compile_mode: CompileMode = "off"
+) -> Stepper:
     """A stepper for the Keras backend in use; ``model`` is compiled with its optimizer.
+
+    ``xla`` is for TensorFlow (JAX has nothing else), ``compile_mode`` for torch.
 
     Raises:
         TandemError: Keras runs on a backend that has none.
@@ -55,7 +60,7 @@ def stepper(model: keras.Model, loss: Loss, source: WindowSource, *, xla: bool) 
     if backend == "torch":
         from components.train.stepping.on_torch import TorchStepper
 
-        return TorchStepper(model, loss, source)
+        return TorchStepper(model, loss, source, compile_mode)
     raise TandemError(f"training steps on tensorflow, jax or torch, but Keras runs on {backend}: set KERAS_BACKEND")
 
 

@@ -1,4 +1,4 @@
-"""Epochs in torch: eager, with the arrays and the gather on the device, so that a step sends nothing but launches."""
+"""Epochs in torch, eager unless a compile mode is asked for; arrays and gather are on the device."""
 
 from __future__ import annotations
 
@@ -9,21 +9,24 @@ import keras
 import torch
 from keras import ops
 
+from components.shared.compilation import compiled
 from components.train.stepping import EVALUATION_BATCH, fed
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from components.shared.compilation import CompileMode
     from components.train.losses import Loss
-    from components.train.source import WindowSource
+    from components.train.source import Inputs, WindowSource
 
 
 class TorchStepper:
     """See :class:`components.train.stepping.Stepper`."""
 
-    def __init__(self, model: keras.Model, loss: Loss, source: WindowSource) -> None:
+    def __init__(self, model: keras.Model, loss: Loss, source: WindowSource, compile_mode: CompileMode) -> None:
         self.model, self.loss, self.source = model, loss, source
+        self._forward = compiled(self._training_loss, compile_mode)
         model.optimizer.build(model.trainable_variables)
 
     @cached_property
@@ -53,12 +56,15 @@ class TorchStepper:
         optimizer, variables = self.model.optimizer, self.model.trainable_variables
         for variable in variables:
             variable.value.grad = None
-        forecast = self.model(fed(self.model, inputs), training=True)
-        loss = torch.mean(self.loss(labels, forecast.float())) + sum(self.model.losses)
+        loss = self._forward(inputs, labels)
         optimizer.scale_loss(loss).backward()
         with torch.no_grad():
             optimizer.apply([variable.value.grad for variable in variables], variables)
         return loss.detach() * len(starts)
+
+    def _training_loss(self, inputs: Inputs, labels: Any) -> Any:
+        forecast = self.model(fed(self.model, inputs), training=True)
+        return torch.mean(self.loss(labels, forecast.float())) + sum(self.model.losses)
 
     def _evaluate(self, starts: Any) -> Any:
         inputs, labels = self.source.device_batch(self.features, self.labels, starts)

@@ -273,16 +273,6 @@ class Store:
             self._db.execute("DELETE FROM links WHERE run_id = ? AND path = ?", (task.run_id, task.path))
             self._db.executemany("INSERT INTO links VALUES (?, ?, ?, ?, ?)", links)
 
-    def forget_task(self, run_id: str, path: str) -> None:
-        """Remove a task's record, and those of the tasks inside it, so that a resume runs them again."""
-        self.flush()
-        inside = path.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "/%"
-        for table in ("tasks", "links"):
-            self._db.execute(
-                f"DELETE FROM {table} WHERE run_id = ? AND (path = ? OR path LIKE ? ESCAPE '\\')",
-                (run_id, path, inside),
-            )
-
     def forget_run(self, run_id: str) -> None:
         """Remove a run's records; its folder is left to the caller."""
         self.flush()

@@ -115,14 +115,6 @@ def test_whoever_looks_whether_a_run_is_held_is_waited_for(store: Store) -> None
     looked.join()
 
 
-def test_forgetting_a_task_forgets_those_inside_it(store: Store) -> None:
-    run = store.new_run("p", "text", {}, {})
-    for path in ("loop", "loop/0/a", "loop_2", "loopy"):
-        store.save_task(a_task(run.id, run.folder, path))
-    store.forget_task(run.id, "loop")
-    assert {task.path for task in store.tasks(run.id)} == {"loop_2", "loopy"}
-
-
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)

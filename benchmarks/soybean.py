@@ -147,6 +147,7 @@ def _row(
     walk: dict[str, NDArray[np.float64]],
     truth: dict[str, NDArray[np.float64]],
 ) -> Row:
+    from components.evaluate.probabilistic import crps_of_sample
     from components.evaluate.significance import compare_pair
     from components.shared.preprocessing import HORIZONS
 
@@ -155,27 +156,14 @@ def _row(
         error = run["test"] - truth["test"]
         scores["rmse"].append(float(np.sqrt(np.mean(np.square(error)))))
         scores["mape"].append(float(np.mean(np.abs(error / truth["test"])) * 100))
-        scores["crps"].append(float(np.mean(crps(run["test"], truth["spread"], truth["test"]))))
+        sample = run["test"][:, None] + truth["spread"]
+        scores["crps"].append(float(crps_of_sample(sample, truth["test"]).mean()))
     mean = np.mean([run["test"] for run in runs], axis=0)
     p_value = float("nan")
     if name != "random_walk":
         found = compare_pair("rmse", mean, walk["test"], truth["test"], horizon=HORIZONS[horizon]).p_value
         p_value = p_value if found is None else found
     return Row(horizon, name, {metric: float(np.mean(values)) for metric, values in scores.items()}, p_value)
-
-
-def crps(point: NDArray[np.float64], spread: NDArray[np.float64], truth: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Continuous ranked probability score of ``point + spread``, an empirical distribution, for each truth.
-
-    ``E|X - y| - E|X - X'| / 2`` (Gneiting & Raftery 2007, eq. 21), exact for the sample; shapes (n,), (m,), (n,).
-    """
-    ordered = np.sort(spread)
-    size = len(ordered)
-    within = 2 * np.sum((2 * np.arange(1, size + 1) - size - 1) * ordered) / size**2
-    distance = np.array(
-        [np.abs(value + ordered - observed).mean() for value, observed in zip(point, truth, strict=True)]
-    )
-    return np.asarray(distance - within / 2)
 
 
 def _print_table(rows: list[Row]) -> None:

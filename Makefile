@@ -7,11 +7,14 @@ BIN := .venv/bin
 # Keras and NumPy as in the locks, so that a model file is written and read by the same versions.
 BACKENDS := torch==2.13.0 jax==0.10.2 keras==3.15.1 numpy==2.1.3 h5py matplotlib pydantic pyarrow pyyaml
 
+# What the runner's own tests need beside the newest KFP, which cannot be installed next to TensorFlow 2.19.
+NEWEST_KFP := kfp gcsfs hypothesis ipykernel markdown-it-py nbclient pandas psutil pyarrow pytest pytest-timeout rich scikit-learn
+
 PIPELINE ?= forecasting
 CONFIG ?= lstm_1m
 ARGS ?=
 
-.PHONY: help setup setup-dev run test test-slow backends lint compile-pipeline lock bench clean
+.PHONY: help setup setup-dev run test test-slow backends newest-kfp lint compile-pipeline lock bench clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -40,6 +43,13 @@ backends: setup-dev ## Install the torch and JAX backends into .venv-backends, a
 	@.venv-backends/bin/python -m pip install --quiet --disable-pip-version-check $(BACKENDS)
 	@.venv-backends/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@$(BIN)/python -m pytest tests/backends $(ARGS)
+
+newest-kfp: setup-dev ## Install the newest KFP, without TensorFlow, into .venv-newest-kfp, and run the runner's features under it
+	@test -x .venv-newest-kfp/bin/python || $(PYTHON) -m venv .venv-newest-kfp
+	@.venv-newest-kfp/bin/python -m pip install --quiet --disable-pip-version-check --upgrade $(NEWEST_KFP)
+	@.venv-newest-kfp/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@.venv-newest-kfp/bin/python -m pytest tests/local_runner/features $(ARGS)
+	@$(BIN)/python -m pytest tests/local_runner/test_newest_kfp.py $(ARGS)
 
 lint: setup-dev ## Format check, lint, types, import rules, freshness of compiled pipelines
 	@$(BIN)/ruff format --check .

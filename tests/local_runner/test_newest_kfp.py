@@ -1,7 +1,7 @@
 """A file compiled by either SDK runs under either.
 
-The newest KFP cannot be installed beside TensorFlow 2.19, so it lives in an environment of its own. Name that
-environment's interpreter in ``NEWEST_KFP_PYTHON`` to run these tests.
+The newest KFP cannot be installed beside TensorFlow 2.19, so it lives in an environment of its own, which
+``make newest-kfp`` makes; ``NEWEST_KFP_PYTHON`` names the interpreter of another one.
 """
 
 import os
@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-NEWEST = os.environ.get("NEWEST_KFP_PYTHON", "")
 REPOSITORY = Path(__file__).parents[2]
+NEWEST = os.environ.get("NEWEST_KFP_PYTHON") or str(REPOSITORY / ".venv-newest-kfp" / "bin" / "python")
 COMPILE = textwrap.dedent("""
     import sys
     from typing import List
@@ -38,7 +38,7 @@ COMPILE = textwrap.dedent("""
 RUN = "import sys; from local_runner import run; print(run(sys.argv[1], root=sys.argv[2]).outputs)"
 
 
-@pytest.mark.skipif(not NEWEST, reason="NEWEST_KFP_PYTHON names no interpreter")
+@pytest.mark.skipif(not Path(NEWEST).exists(), reason="no environment with the newest KFP: make newest-kfp")
 @pytest.mark.parametrize("runs_on", ["locked", "newest"])
 @pytest.mark.parametrize("compiled_by", ["locked", "newest"])
 def test_a_file_compiled_by_either_runs_under_either(tmp_path: Path, compiled_by: str, runs_on: str) -> None:

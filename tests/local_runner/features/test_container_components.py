@@ -1,6 +1,8 @@
 """Container components: as commands of this machine when allowed, else in podman or docker, else refused."""
 
 import json
+import shutil
+import sys
 
 import pytest
 from kfp import dsl
@@ -38,7 +40,10 @@ def engine(tmp_path, monkeypatch):
         folder.mkdir()
         (folder / name).write_text(ENGINE)
         (folder / name).chmod(0o755)
-        monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+        (folder / "python3").symlink_to(sys.executable)
+        for tool in ("env", "sh", "cat"):  # and no engine that this machine may really have
+            (folder / tool).symlink_to(shutil.which(tool))
+        monkeypatch.setenv("PATH", str(folder))
         monkeypatch.setenv("ENGINE_NOTES", str(tmp_path / "notes.json"))
         return lambda: json.loads((tmp_path / "notes.json").read_text())
 

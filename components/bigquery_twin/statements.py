@@ -10,8 +10,8 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from components.ingest.bigquery_source import DIALECT
 from components.shared.errors import InputError
+from components.shared.sql import BIGQUERY
 
 if TYPE_CHECKING:
     from components.bigquery_twin.config import TwinConfig
@@ -73,21 +73,21 @@ def literal(value: Value) -> str:
 def create_model(config: TwinConfig, model: DartConfig, columns: Sequence[str]) -> str:
     """The statement that trains the twin on train rows and stops it by validation rows; test rows are not read."""
     settings = ",\n  ".join(f"{name} = {literal(value)}" for name, value in options(model).items())
-    chosen = ", ".join(map(DIALECT.identifier, [*columns, LABEL, VALIDATION]))
+    chosen = ", ".join(map(BIGQUERY.identifier, [*columns, LABEL, VALIDATION]))
     return (
         f"CREATE OR REPLACE MODEL {path(config, config.name)}\n"
         f"OPTIONS (\n  {settings}\n)\nAS\n"
         f"SELECT {chosen}\nFROM {path(config, table_name(config))}\n"
-        f"WHERE {DIALECT.identifier(SPLIT)} IN ('train', 'validation')"
+        f"WHERE {BIGQUERY.identifier(SPLIT)} IN ('train', 'validation')"
     )
 
 
 def holdout_rows(config: TwinConfig, columns: Sequence[str]) -> str:
     """The SELECT of the hold-out, to evaluate and to predict on; ``row`` finds the forecast's origin again."""
-    chosen = ", ".join(map(DIALECT.identifier, [ROW, *columns, LABEL]))
+    chosen = ", ".join(map(BIGQUERY.identifier, [ROW, *columns, LABEL]))
     return (
         f"SELECT {chosen}\nFROM {path(config, table_name(config))}\n"
-        f"WHERE {DIALECT.identifier(SPLIT)} = 'test'\nORDER BY {DIALECT.identifier(ROW)}"
+        f"WHERE {BIGQUERY.identifier(SPLIT)} = 'test'\nORDER BY {BIGQUERY.identifier(ROW)}"
     )
 
 
@@ -97,4 +97,4 @@ def table_name(config: TwinConfig) -> str:
 
 def path(config: TwinConfig, name: str) -> str:
     """A quoted name with its project and dataset."""
-    return ".".join(map(DIALECT.identifier, (str(config.project), config.dataset, name)))
+    return ".".join(map(BIGQUERY.identifier, (str(config.project), config.dataset, name)))

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 
 from components.bigquery_twin import columns, statements
 from components.bigquery_twin.config import twin_problems
-from components.ingest.bigquery_source import client_of
-from components.ingest.config import BigQuerySource
 from components.shared.artifacts import Prepared
-from components.shared.errors import InputError, TandemError
+from components.shared.bigquery import WRITER_ROLES, client_of, explained
+from components.shared.errors import InputError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,8 +43,8 @@ def run(config: TwinConfig, train: TrainConfig, prepared_path: str | Path) -> Tw
         prepared_path: folder written by preprocess.
 
     Raises:
-        InputError: there is no project, the local model is no such one, or there are no credentials.
-        TandemError: BigQuery refuses.
+        InputError: there is no project, the local model is no such one, there are no credentials, or BigQuery refuses.
+        TandemError: BigQuery does not answer.
     """
     if found := twin_problems(config, train):
         raise InputError(found)
@@ -67,27 +66,18 @@ def send(config: TwinConfig, rows: pa.Table) -> None:
     """Load rows into the twin's table in one job, which replaces the table or leaves it as it was.
 
     Raises:
-        InputError: there are no credentials.
-        TandemError: BigQuery refuses the rows.
+        InputError: there are no credentials, or BigQuery refuses the rows.
+        TandemError: BigQuery does not answer.
     """
     import pyarrow.parquet as pq
-    from google.api_core.exceptions import GoogleAPIError
-    from google.auth.exceptions import GoogleAuthError
     from google.cloud import bigquery
 
     destination = f"{config.project}.{config.dataset}.{statements.table_name(config)}"
-    source = BigQuerySource(
-        kind="bigquery",
-        project=config.project,
-        table=destination,
-        location=config.location,
-        api_endpoint=config.api_endpoint,
-    )
     file = io.BytesIO()
     pq.write_table(rows, file)
     file.seek(0)
-    try:
-        job = client_of(source).load_table_from_file(
+    with explained(f"load {destination}", roles=WRITER_ROLES, settings="twin"):
+        job = client_of(config.project, config.location, config.api_endpoint).load_table_from_file(
             file,
             destination,
             size=file.getbuffer().nbytes,
@@ -99,12 +89,6 @@ def send(config: TwinConfig, rows: pa.Table) -> None:
             ),
         )
         job.result()
-    except GoogleAuthError as error:
-        raise InputError(
-            f"BigQuery takes no one without credentials ({error}): gcloud auth application-default login"
-        ) from error
-    except (GoogleAPIError, OSError) as error:
-        raise TandemError(f"BigQuery refuses to load {destination}: {error}") from error
     logger.info("sent %d rows of %d columns to %s", rows.num_rows, rows.num_columns, destination)
 
 

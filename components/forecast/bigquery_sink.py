@@ -1,17 +1,21 @@
-"""Put forecasts into a BigQuery table: load them beside it, then merge, so that running again repeats nothing."""
+"""Put forecasts into a BigQuery table exactly once: load them beside it, then merge by their key.
+
+A kill at any instant leaves the table as it was, or with all of them; running again repeats nothing. Every call may be
+sent twice, as a client does that loses an answer: tables and jobs have names of their own, and the merge has a key.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from components.forecast.output import KEY
-from components.ingest.bigquery_source import DIALECT, client_of
-from components.ingest.config import BigQuerySource
-from components.shared.errors import InputError, TandemError
+from components.shared.bigquery import WRITER_ROLES, client_of, explained
+from components.shared.errors import InputError
+from components.shared.sql import BIGQUERY
 
 if TYPE_CHECKING:
     from google.cloud import bigquery
@@ -29,31 +33,32 @@ def merge(forecasts: Table, destination: BigQueryDestination) -> None:
     """Add forecasts to a table, replacing those of the same model, origin and time.
 
     Raises:
-        InputError: no credentials, or the table has other columns.
-        TandemError: BigQuery refused to load or to merge.
+        InputError: no credentials or permission, other columns, or BigQuery refuses what it is sent.
+        TandemError: BigQuery does not answer, or a quota is used up.
     """
     from google.cloud import bigquery
 
     columns = forecasts.schema.names
     staging = staging_name(destination.table, forecasts.digest)
-    with _explained(destination), _client(destination) as client:
+    doing = f"write {destination.table}"
+    with explained(doing, roles=WRITER_ROLES, settings="forecast.bigquery"), _client(destination) as client:
         fields = bigquery_schema(forecasts.schema)
         table = client.create_table(bigquery.Table(destination.table, schema=fields), exists_ok=True)
         _check_columns(destination, columns, [field.name for field in client.get_table(table.reference).schema])
         aside = bigquery.Table(staging, schema=fields)
         aside.expires = datetime.now(UTC) + STAGING_LIVES
-        client.delete_table(staging, not_found_ok=True)
-        client.create_table(aside)
+        client.create_table(aside, exists_ok=True)
         try:
             _load(client, forecasts, staging, fields)
-            client.query(merge_statement(destination.table, staging, columns)).result()
+            limit = bigquery.QueryJobConfig(maximum_bytes_billed=destination.maximum_bytes_billed)
+            client.query(merge_statement(destination.table, staging, columns), job_config=limit).result()
         finally:
             client.delete_table(staging, not_found_ok=True)
 
 
 def staging_name(table: str, digest: str) -> str:
-    """A table beside the destination, one for each content."""
-    return f"{table}_staging_{hashlib.sha256(digest.encode()).hexdigest()[:12]}"
+    """A table beside the destination, for one attempt to write one content: two at the same time do not meet in it."""
+    return f"{table}_staging_{hashlib.sha256(digest.encode()).hexdigest()[:12]}_{uuid.uuid4().hex[:8]}"
 
 
 def merge_statement(table: str, staging: str, columns: Sequence[str]) -> str:
@@ -62,12 +67,12 @@ def merge_statement(table: str, staging: str, columns: Sequence[str]) -> str:
     Raises:
         InputError: a name cannot be quoted.
     """
-    quoted = {name: DIALECT.identifier(name) for name in columns}
+    quoted = {name: BIGQUERY.identifier(name) for name in columns}
     same = " AND ".join(f"kept.{quoted[name]} = fresh.{quoted[name]}" for name in KEY)
     updated = ", ".join(f"{quoted[name]} = fresh.{quoted[name]}" for name in columns if name not in KEY)
     return (
-        f"MERGE INTO {DIALECT.identifier(table)} AS kept\n"
-        f"USING {DIALECT.identifier(staging)} AS fresh\n"
+        f"MERGE INTO {BIGQUERY.identifier(table)} AS kept\n"
+        f"USING {BIGQUERY.identifier(staging)} AS fresh\n"
         f"ON {same}\n"
         f"WHEN MATCHED THEN UPDATE SET {updated}\n"
         f"WHEN NOT MATCHED THEN INSERT ({', '.join(quoted.values())})\n"
@@ -101,19 +106,4 @@ def _check_columns(destination: BigQueryDestination, wanted: Sequence[str], pres
 
 def _client(destination: BigQueryDestination) -> bigquery.Client:
     project = destination.table.split(".")[0]
-    place = {"location": destination.location, "api_endpoint": destination.api_endpoint}
-    return client_of(BigQuerySource(kind="bigquery", table=destination.table, project=project, **place))
-
-
-@contextmanager
-def _explained(destination: BigQueryDestination) -> Iterator[None]:
-    from google.api_core.exceptions import GoogleAPIError
-    from google.auth.exceptions import GoogleAuthError
-
-    try:
-        yield
-    except GoogleAuthError as error:
-        advice = "Run: gcloud auth application-default login"
-        raise InputError(f"no usable Google credentials: {error}. {advice}") from error
-    except GoogleAPIError as error:
-        raise TandemError(f"BigQuery refused to write {destination.table}: {error}") from error
+    return client_of(project, destination.location, destination.api_endpoint)

@@ -22,6 +22,8 @@ class BigQueryDestination(StrictModel):
     table: str
     """``project.dataset.table``."""
     location: str | None = None
+    maximum_bytes_billed: PositiveInt = 10 << 30
+    """A merge that would read more of the table is refused."""
     api_endpoint: str | None = None
     """Another server that speaks BigQuery's REST API; credentials are sent to https endpoints only."""
 

@@ -1,26 +1,40 @@
-"""A table or a query in BigQuery as a source: parameters, a dry run for the bytes, a limit on them, Arrow streaming."""
+"""A table or a query in BigQuery as a source: a dry run for the bytes, limits on them, rows by parallel streams.
+
+A plain table is read by the Storage Read API as it is, with its columns and conditions pushed down. A view or a query
+runs as a job first, whose answer is a table that is read the same way. See ``docs/bigquery.md``.
+"""
 
 from __future__ import annotations
 
-import os
+import hashlib
+import json
 import re
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from datetime import date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import pyarrow as pa
 
-from components.ingest.config import GIB, BigQuerySource
+from components.ingest import storage_read
+from components.ingest.config import BigQuerySource
+from components.ingest.merging import in_order
+from components.ingest.partitions import unfiltered
+from components.ingest.shards import Shard
 from components.ingest.source import Request, Source
-from components.ingest.sql import Dialect, Query, one_select, relation_of_query, select
+from components.ingest.sql import one_select, relation_of_query, restriction, select
+from components.ingest.storage_read import Session, Wanted
+from components.shared import progress
+from components.shared.bigquery import GIB, client_of, explained, read_client_of
 from components.shared.errors import InputError
+from components.shared.sql import BIGQUERY, Query
 
 if TYPE_CHECKING:
-    from google.cloud import bigquery, bigquery_storage
+    from google.cloud import bigquery
 
-DIALECT = Dialect(quote="`", placeholder="@{}", is_nan="IS_NAN({})")
 TABLE_NAME = re.compile(r"^(?:[a-z0-9.:-]+\.)?[A-Za-z0-9_]+\.[A-Za-z0-9_$-]+$")
 DECIMAL, BIG_DECIMAL = pa.decimal128(38, 9), pa.decimal256(76, 38)
 ARROW_TYPES = {
@@ -39,55 +53,89 @@ ARROW_TYPES = {
 }
 
 
+@dataclass(frozen=True)
+class Opened:
+    """A table or query that has been looked at; ``table`` is None for a query, ``relation`` is quoted."""
+
+    config: BigQuerySource
+    client: bigquery.Client
+    relation: str
+    table: bigquery.Table | None
+    schema: pa.Schema
+
+    @property
+    def directly(self) -> bool:
+        """Whether the Storage Read API can read it as it is; of a view it reads the answer of a query."""
+        return self.table is not None and self.table.table_type == "TABLE"
+
+
 @contextmanager
 def open_bigquery(config: BigQuerySource) -> Iterator[Source]:
     """Open a table or query; nothing is billed before its rows are read."""
-    with _explained(config), client_of(config) as client:
+    doing = f"read {config.table or 'the query'}"
+    with explained(doing), client_of(config.project, config.location, config.api_endpoint) as client:
         relation = relation_of(config)
-        schema = _schema(client, config)
+        table = client.get_table(full_name(client, config)) if config.table is not None else None
+        fields = table.schema if table is not None else planned(client, config, _whole(config)).schema
+        opened = Opened(config, client, relation, table, arrow_schema(fields or []))
         facts: dict[str, Any] = {}
 
         def read(request: Request) -> Iterator[pa.RecordBatch]:
-            query = select(DIALECT, relation, request, schema)
-            query = Query(query.text, {**config.parameters, **query.parameters})
-            with _explained(config):
-                facts["bytes_read"] = _affordable(client, config, query)
-                job = client.query(query.text, job_config=job_config_of(config, query))
-                facts["job_id"] = job.job_id
-                rows = job.result(page_size=request.batch_rows)
-                yield from rows.to_arrow_iterable(bqstorage_client=storage_client_of(config))
+            with explained(doing), ExitStack() as stack:
+                temporary = tempfile.TemporaryDirectory(prefix="tandem-bigquery-")
+                folder = request.workspace or Path(stack.enter_context(temporary))
+                session, shards = _downloaded(opened, request, folder / "download")
+                facts.update(session.facts)
+                yield from in_order(shards, session.arrow, request.order_by, request.batch_rows, folder)
 
-        yield Source(f"bigquery {config.table or 'query'}", schema, read, facts=facts)
+        yield Source(f"bigquery {config.table or 'query'}", opened.schema, read, facts=facts, ordered=True)
 
 
-def client_of(config: BigQuerySource) -> bigquery.Client:
-    """A client with the user's default credentials, or with none for a plain http server such as an emulator."""
-    from google.auth.credentials import AnonymousCredentials
-    from google.cloud import bigquery
+def _downloaded(opened: Opened, request: Request, folder: Path) -> tuple[Session, list[list[Shard]]]:
+    """The rows on this disk, in shards; a query or a session of an attempt that was killed is not paid for again."""
+    config = opened.config
+    if opened.table is not None and (problem := unfiltered(opened.table, request.conditions, opened.schema, config)):
+        raise InputError(problem)
+    reader = read_client_of(config.storage_endpoint)
+    # Streams come in no order, and to sort a big answer would be the work of one machine.
+    query = select(BIGQUERY, opened.relation, replace(request, order_by=()), opened.schema)
+    query = Query(query.text, {**config.parameters, **query.parameters})
 
-    endpoint = _endpoint(config)
-    options = {"api_endpoint": config.api_endpoint} if config.api_endpoint else None
-    plain = endpoint is not None and urlsplit(endpoint).scheme != "https"
-    return bigquery.Client(
-        project=config.project or ("local" if plain else None),
-        location=config.location,
-        # A token must not travel over plain http.
-        credentials=AnonymousCredentials() if plain else None,
-        client_options=options,
-    )
+    def create() -> Session:
+        facts: dict[str, Any] = {"bytes_read": affordable(opened.client, config, query)}
+        wanted = _table_itself(opened, request) if opened.directly else _answer(opened, request, query, facts)
+        session = Session.created(reader, wanted, facts)
+        _check_bytes(session.bytes, config)
+        return session
 
-
-def storage_client_of(config: BigQuerySource) -> bigquery_storage.BigQueryReadClient | None:
-    """A client of the Storage Read API, which sends Arrow; another server's rows come as JSON through its REST API."""
-    if _endpoint(config) is not None:
-        return None
-    from google.cloud import bigquery_storage
-
-    return bigquery_storage.BigQueryReadClient()
+    session = storage_read.begin(folder, _key(config, query), create)
+    storage_read.download(reader, session, folder, config.retry_seconds)
+    return session, storage_read.shards_of(folder, session)
 
 
-def _endpoint(config: BigQuerySource) -> str | None:
-    return config.api_endpoint or os.environ.get("BIGQUERY_EMULATOR_HOST")
+def _table_itself(opened: Opened, request: Request) -> Wanted:
+    conditions = restriction(request.conditions, opened.schema)
+    table = opened.table.reference  # type: ignore[union-attr]  # Opened.directly says that there is one
+    return Wanted(opened.client.project, _path(table), request.columns, conditions, opened.config.streams)
+
+
+def _answer(opened: Opened, request: Request, query: Query, facts: dict[str, Any]) -> Wanted:
+    """The table that holds the answer of a query, once it has run."""
+    job = opened.client.query(query.text, job_config=job_config_of(opened.config, query))
+    job.result(page_size=1)
+    facts["job_id"] = job.job_id
+    return Wanted(opened.client.project, _path(job.destination), request.columns, "", opened.config.streams)
+
+
+def _path(table: bigquery.TableReference) -> str:
+    return f"projects/{table.project}/datasets/{table.dataset_id}/tables/{table.table_id}"
+
+
+def _key(config: BigQuerySource, query: Query) -> str:
+    """Equal for downloads of the same rows and columns from the same place."""
+    place = config.model_dump(mode="json", include={"project", "table", "sql", "location", "api_endpoint"})
+    text = json.dumps([place, query.text, query.parameters], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def relation_of(config: BigQuerySource) -> str:
@@ -101,7 +149,13 @@ def relation_of(config: BigQuerySource) -> str:
         return relation_of_query(one_select(config.sql or ""))
     if not TABLE_NAME.match(config.table):
         raise InputError(f"source.table: expected dataset.table or project.dataset.table, got {config.table!r}")
-    return DIALECT.identifier(config.table)
+    return BIGQUERY.identifier(config.table)
+
+
+def full_name(client: bigquery.Client, config: BigQuerySource) -> str:
+    """``project.dataset.table``; without a project, the one that pays."""
+    table = str(config.table)
+    return table if table.count(".") > 1 else f"{client.project}.{table}"
 
 
 def job_config_of(config: BigQuerySource, query: Query, *, dry_run: bool = False) -> bigquery.QueryJobConfig:
@@ -138,13 +192,13 @@ def _sql_type(values: list[Any]) -> str:
     return "DATE" if all(isinstance(value, date) for value in values) else "STRING"
 
 
-def _schema(client: bigquery.Client, config: BigQuerySource) -> pa.Schema:
-    """Columns and types, asked for without reading a row: a table's from its record, a query's from a dry run."""
-    if config.table is not None:
-        table = config.table if config.table.count(".") > 1 else f"{client.project}.{config.table}"
-        return arrow_schema(client.get_table(table).schema)
-    query = Query(config.sql or "", dict(config.parameters))
-    return arrow_schema(client.query(query.text, job_config=job_config_of(config, query, dry_run=True)).schema or [])
+def _whole(config: BigQuerySource) -> Query:
+    return Query(config.sql or "", dict(config.parameters))
+
+
+def planned(client: bigquery.Client, config: BigQuerySource, query: Query) -> bigquery.QueryJob:
+    """A dry run: the columns and the bytes of a query, without a row and without a bill."""
+    return client.query(query.text, job_config=job_config_of(config, query, dry_run=True))
 
 
 def arrow_schema(fields: list[bigquery.SchemaField]) -> pa.Schema:
@@ -157,33 +211,22 @@ def arrow_schema(fields: list[bigquery.SchemaField]) -> pa.Schema:
     )
 
 
-def _affordable(client: bigquery.Client, config: BigQuerySource, query: Query) -> int:
-    """Bytes the query will read, by a dry run.
+def affordable(client: bigquery.Client, config: BigQuerySource, query: Query) -> int:
+    """Bytes the query will read, by a dry run; they are reported before anything is read.
 
     Raises:
         InputError: more than ``maximum_bytes_billed``.
     """
-    job = client.query(query.text, job_config=job_config_of(config, query, dry_run=True))
-    wanted = int(job.total_bytes_processed or 0)
+    wanted = int(planned(client, config, query).total_bytes_processed or 0)
+    progress.report("bytes to read", wanted, config.maximum_bytes_billed, gib=wanted / GIB)
+    _check_bytes(wanted, config)
+    return wanted
+
+
+def _check_bytes(wanted: int, config: BigQuerySource) -> None:
     if wanted > config.maximum_bytes_billed:
         raise InputError(
             f"the query would read {wanted / GIB:,.2f} GiB, more than source.maximum_bytes_billed allows "
             f"({config.maximum_bytes_billed / GIB:,.2f} GiB); narrow it with ingest.columns, start and end, or raise "
             f"the limit: --set ingest.source.maximum_bytes_billed={wanted}"
         )
-    return wanted
-
-
-@contextmanager
-def _explained(config: BigQuerySource) -> Iterator[None]:
-    from google.api_core.exceptions import GoogleAPIError
-    from google.auth.exceptions import GoogleAuthError
-
-    what = config.table or "the query"
-    try:
-        yield
-    except GoogleAuthError as error:
-        advice = "Run: gcloud auth application-default login"
-        raise InputError(f"no usable Google credentials: {error}. {advice}") from error
-    except GoogleAPIError as error:
-        raise InputError(f"BigQuery refused to read {what}: {error}") from error

@@ -127,12 +127,22 @@ class BigQuerySource(StrictModel):
     location: str | None = None
     maximum_bytes_billed: PositiveInt = 10 * GIB
     """A query that would read more is refused, by a dry run before and by BigQuery itself."""
+    full_scan_bytes: PositiveInt = GIB
+    """A partitioned table larger than this is read only with a filter on the column it is partitioned by."""
+    streams: int = Field(default=4, ge=1, le=64)
+    """Most streams to read at once; each holds a few MiB."""
+    retry_seconds: PositiveInt = 600
+    """How long to try again while a stream gives nothing; then a run fails, and the next one goes on from there."""
     api_endpoint: str | None = None
     """Another server that speaks BigQuery's REST API; credentials are sent to https endpoints only."""
+    storage_endpoint: str | None = None
+    """That server's Storage Read API, as `http://host:port`; the rows come from there."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         _table_or_sql(self)
+        if (self.api_endpoint is None) != (self.storage_endpoint is None):
+            raise ValueError("another server needs both, `api_endpoint` and `storage_endpoint`")
         return self
 
 

@@ -14,13 +14,12 @@ import pyarrow as pa
 from components.ingest.config import DuckDBSource
 from components.ingest.paths import existing_file
 from components.ingest.source import Request, Source
-from components.ingest.sql import Dialect, relation_of_query, select
+from components.ingest.sql import relation_of_query, select
 from components.shared.errors import InputError
+from components.shared.sql import DUCKDB
 
 if TYPE_CHECKING:
     import duckdb
-
-DIALECT = Dialect(quote='"', placeholder="${}", is_nan="isnan({})", among="list_contains({1}, {0})".format)
 
 
 @contextmanager
@@ -47,12 +46,12 @@ def open_duckdb(config: DuckDBSource) -> Iterator[Source]:
             )
 
             def read(request: Request) -> Iterator[pa.RecordBatch]:
-                query = select(DIALECT, relation, request, schema)
+                query = select(DUCKDB, relation, request, schema)
                 with _explained(config):
                     found = connection.sql(query.text, params={**parameters, **query.parameters} or None)
                     yield from found.to_arrow_reader(request.batch_rows)
 
-            yield Source(f"{config.database} {config.table or 'query'}", schema, read)
+            yield Source(f"{config.database} {config.table or 'query'}", schema, read, ordered=True)
 
 
 def _check_magic(path: Path, shown: str) -> None:
@@ -83,7 +82,7 @@ def _relation(connection: duckdb.DuckDBPyConnection, config: DuckDBSource) -> st
     if wanted not in known:
         near = difflib.get_close_matches(wanted, known, n=3) or sorted(known)[:5]
         raise InputError(f"{config.database} has no table {config.table!r}; it has {', '.join(near) or 'none'}")
-    return ".".join(DIALECT.identifier(part) for part in known[wanted])
+    return ".".join(DUCKDB.identifier(part) for part in known[wanted])
 
 
 def _one_select(sql: str) -> str:

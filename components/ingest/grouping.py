@@ -10,11 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from components.shared.errors import InputError
+from components.ingest.sorting import sorted_rows
 from components.shared.schema import Role, Schema
-
-MEMORY_MIB = 512
-"""What sorting may take in memory; beyond that it goes to the temporary folder."""
 
 
 def by_entity(
@@ -38,11 +35,14 @@ def by_entity(
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{Path(beside).name}.", suffix=".tmp", dir=folder) as scratch:
         waiting = Path(scratch) / "rows.parquet"
-        if _write(waiting, batches, schema, entity.name):
-            with pq.ParquetFile(waiting, pre_buffer=False) as parquet:
-                yield from parquet.iter_batches(batch_rows)
-        else:
-            yield from _sorted(waiting, (entity.name, time.name), batch_rows, scratch)
+        together = _write(waiting, batches, schema, entity.name)
+        with pq.ParquetFile(waiting, pre_buffer=False) as parquet:
+            rows = parquet.iter_batches(batch_rows)
+            if together:
+                yield from rows
+            else:
+                reader = pa.RecordBatchReader.from_batches(schema.arrow(), rows)
+                yield from sorted_rows(reader, (entity.name, time.name), batch_rows, scratch)
 
 
 def _write(path: Path, batches: Iterable[pa.RecordBatch], schema: Schema, entity: str) -> bool:
@@ -59,22 +59,3 @@ def _write(path: Path, batches: Iterable[pa.RecordBatch], schema: Schema, entity
                     seen.add(name)
                 last = name
     return together
-
-
-def _sorted(path: Path, order: tuple[str, ...], batch_rows: int, scratch: str) -> Iterator[pa.RecordBatch]:
-    import duckdb
-
-    settings = {"memory_limit": f"{MEMORY_MIB}MiB", "temp_directory": scratch, "autoinstall_known_extensions": "false"}
-    with duckdb.connect(config=settings) as connection:
-        try:
-            rows = connection.read_parquet(str(path)).order(", ".join(_quoted(name) for name in order))
-            yield from rows.to_arrow_reader(batch_rows)
-        except duckdb.OutOfMemoryException as error:
-            raise InputError(
-                f"sorting the rows by entity needs more than {MEMORY_MIB} MiB of memory and the room on {scratch}: "
-                f"sort the files by {', then '.join(order)} beforehand ({error})"
-            ) from error
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

@@ -1,10 +1,9 @@
-"""Build the one SELECT that pushes columns, conditions and order down to a warehouse. Values are always parameters."""
+"""What is pushed down to a warehouse: one SELECT whose values are parameters, or a restriction of typed literals."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from typing import Any
 
 import pyarrow as pa
@@ -12,10 +11,10 @@ import pyarrow as pa
 from components.ingest.filters import COMPARISONS, Condition, pushable
 from components.ingest.source import Request
 from components.shared.errors import InputError
+from components.shared.sql import BIGQUERY, Dialect, Query, literal
 
 # Own parameters start with this, so that they cannot meet those of a user's query.
 PREFIX = "tandem_"
-UNQUOTABLE = re.compile(r'[`"\\\x00-\x1f\x7f]')
 
 # GoogleSQL's quotes and comments; a backslash keeps the next character from ending a quote, in raw strings too.
 # https://cloud.google.com/bigquery/docs/reference/standard-sql/lexical
@@ -24,35 +23,6 @@ QUOTED_OR_COMMENT = re.compile(
     r"""|(?:--|\#)[^\n]*|/\*.*?\*/""",
     re.DOTALL,
 )
-
-
-@dataclass(frozen=True)
-class Dialect:
-    """How one engine writes what differs. ``among`` takes a column and the placeholder of a list."""
-
-    quote: str
-    placeholder: str
-    is_nan: str
-    equal: Mapping[str, str] = field(default_factory=lambda: {"==": "=", "!=": "<>"})
-    among: Callable[[str, str], str] = "{0} IN UNNEST({1})".format
-
-    def identifier(self, name: str) -> str:
-        """A quoted identifier.
-
-        Raises:
-            InputError: no quoting is safe for this name.
-        """
-        if not name or len(name) > 300 or UNQUOTABLE.search(name):
-            raise InputError(f"{name!r} cannot be used as a column or table name in SQL")
-        return f"{self.quote}{name}{self.quote}"
-
-
-@dataclass(frozen=True)
-class Query:
-    """SQL text and the values of its named parameters."""
-
-    text: str
-    parameters: dict[str, Any]
 
 
 def one_select(sql: str) -> str:
@@ -122,3 +92,21 @@ def _term(dialect: Dialect, condition: Condition, schema: pa.Schema, parameters:
         passed = f"NOT ({passed})" if condition.op == "not_in" else passed
     # Engines disagree about NaN (in DuckDB it is the greatest number); here it is missing, and missing never passes.
     return f"({passed} AND NOT ({missing}))"
+
+
+def restriction(conditions: Iterable[Condition], schema: pa.Schema) -> str:
+    """The row restriction of a Storage Read session: no row that passes the conditions is kept back by it.
+
+    It takes no parameters, so values are typed literals. Of NaN it says nothing, because its rows are filtered again.
+    """
+    terms = []
+    for condition in pushable(conditions, schema):
+        column = BIGQUERY.identifier(condition.column)
+        if condition.op in {"is_null", "is_not_null"}:
+            terms.append(f"{column} {'IS NULL' if condition.op == 'is_null' else 'IS NOT NULL'}")
+        elif condition.op in COMPARISONS:
+            operator = BIGQUERY.equal.get(condition.op, condition.op)
+            terms.append(f"{column} {operator} {literal(condition.values[0])}")
+        elif condition.op == "in":
+            terms.append(f"{column} IN ({', '.join(map(literal, condition.values))})")
+    return " AND ".join(terms)

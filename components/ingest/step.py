@@ -42,6 +42,7 @@ def run(config: IngestConfig, table_path: str | Path) -> dict[str, Any]:
         InputError: the source cannot be read, or the table is not what its catalog says. All violations are in it;
             nothing is written.
     """
+    workspace = Path(f"{table_path}.progress")
     with open_source(config.source) as source:
         columns = catalog.expected(config, source.schema, source.first_rows)
         if columns.left_out:
@@ -50,15 +51,17 @@ def run(config: IngestConfig, table_path: str | Path) -> dict[str, Any]:
         problems = catalog.differences(config, columns, conditions, source.schema)
         present = _readable(columns, conditions, source, problems)
         validator = Validator(present)
-        batches = _checked(config, source, present, conditions, validator, problems)
+        request = _request(config, present, conditions, workspace)
+        batches = _checked(source, present, request, validator, problems)
         with _disk_full_explained(table_path):
-            grouped = by_entity(batches, present, config.batch_rows, table_path)
+            grouped = batches if source.ordered else by_entity(batches, present, config.batch_rows, table_path)
             table = write_table(
                 table_path,
                 columns.wanted,
                 of_size(config.batch_rows, grouped),
                 rows_per_shard=config.rows_per_shard,
             )
+    _clear(workspace)
     return _metadata(table, validator, source, columns.left_out)
 
 
@@ -75,20 +78,18 @@ def _readable(
     return columns.schema.select(present)
 
 
+def _request(config: IngestConfig, present: Schema, conditions: tuple[Condition, ...], workspace: Path) -> Request:
+    order = tuple(c.name for role in (Role.ENTITY, Role.TIME) if (c := present.optional(role)) is not None)
+    return Request(tuple(present.names), conditions, order, config.batch_rows, workspace)
+
+
 def _checked(
-    config: IngestConfig,
-    source: Source,
-    present: Schema,
-    conditions: tuple[Condition, ...],
-    validator: Validator,
-    problems: list[str],
+    source: Source, present: Schema, request: Request, validator: Validator, problems: list[str]
 ) -> Iterator[pa.RecordBatch]:
     """Yield typed, filtered rows while they are clean; raise with everything found once the source is exhausted."""
-    order = tuple(c.name for role in (Role.ENTITY, Role.TIME) if (c := present.optional(role)) is not None)
-    request = Request(tuple(present.names), conditions, order, config.batch_rows)
     caster, reported = Caster(present), time.monotonic()
     for raw in source.read(request):
-        batch, unreadable = rows_where(conditions, *caster.cast(raw))
+        batch, unreadable = rows_where(request.conditions, *caster.cast(raw))
         validator.check(batch, unreadable)
         if time.monotonic() - reported > PROGRESS_SECONDS:
             reported = time.monotonic()
@@ -98,10 +99,18 @@ def _checked(
             yield batch
     found = [*problems, *source.problems, *validator.report()]
     if not validator.rows:
-        narrowed = " after `filter`, `start` and `end`" if conditions else ""
+        narrowed = " after `filter`, `start` and `end`" if request.conditions else ""
         found.append(f"the table has no rows{narrowed}")
     if found:
+        # What is wrong with the rows will be mended where they come from, so they must be read again.
+        _clear(request.workspace)
         raise _violations(source, found)
+
+
+def _clear(workspace: Path | None) -> None:
+    """Remove what a source kept on disk. After a kill or a lost connection it stays, for the next attempt to go on."""
+    if workspace is not None:
+        shutil.rmtree(workspace, ignore_errors=True)
 
 
 def _violations(source: Source, found: list[str]) -> InputError:

@@ -112,7 +112,7 @@ def test_the_columns_are_sent_in_one_job_that_replaces_the_table(loads: Loads, p
 
 @pytest.mark.parametrize("loads", [{"reason": "invalid", "message": "no such dataset"}], indirect=True)
 def test_a_refused_load_says_what_bigquery_said(loads: Loads, prepared_folder: Path) -> None:
-    with pytest.raises(TandemError, match=r"refuses to load my-project\.market\.twin_columns: .*no such dataset"):
+    with pytest.raises(TandemError, match=r"cannot load my-project\.market\.twin_columns: .*no such dataset"):
         step.run(twin(loads), train(), prepared_folder)
 
 

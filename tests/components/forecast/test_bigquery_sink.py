@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import subprocess
+import sys
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import duckdb
 import pyarrow as pa
@@ -16,8 +18,12 @@ from components.forecast.config import BigQueryDestination
 from components.shared.artifacts import Table, write_table
 from components.shared.errors import InputError, TandemError
 from components.shared.schema import Column, Role, Schema
-from tests.components.forecast.bigquery_server import Warehouse, serving
 
+if TYPE_CHECKING:
+    from cloud.bigquery.server import BigQuery
+    from cloud.server import Answer, Request
+
+TABLE = "my-project.market.oil"
 COLUMNS = ["model", "origin", "time", "forecast", "lower_80"]
 
 
@@ -64,9 +70,10 @@ def test_a_destination_that_is_no_table_is_refused(table: str) -> None:
         BigQueryDestination.parse({"table": table})
 
 
-def test_staging_lies_beside_the_destination_and_goes_by_content() -> None:
-    one, same, other = (bigquery_sink.staging_name("my-project.market.oil", d) for d in ("a", "a", "b"))
-    assert one == same != other
+def test_staging_lies_beside_the_destination_and_is_one_attempts_own() -> None:
+    one, other = (bigquery_sink.staging_name("my-project.market.oil", "a") for _ in range(2))
+    assert one != other
+    assert one[:-8] == other[:-8]
     assert one.startswith("my-project.market.oil_staging_")
     BigQueryDestination(table=one)
 
@@ -91,12 +98,6 @@ def test_no_credentials_travel_to_a_plain_http_server() -> None:
     assert isinstance(client._credentials, AnonymousCredentials)
 
 
-@pytest.fixture
-def warehouse() -> Iterator[Warehouse]:
-    with serving() as running:
-        yield running
-
-
 def forecasts(folder: Path, values: list[float], *, share: int = 80) -> Table:
     """A table artifact of forecasts, one a day."""
     names = ["forecast", f"lower_{share}"]
@@ -108,31 +109,103 @@ def forecasts(folder: Path, values: list[float], *, share: int = 80) -> Table:
     return write_table(folder, schema, [pa.RecordBatch.from_pydict(content, schema=schema.arrow())], rows_per_shard=1)
 
 
-def destination(warehouse: Warehouse) -> BigQueryDestination:
-    return BigQueryDestination(table="my-project.market.oil", api_endpoint=warehouse.address)
+def destination(bigquery: BigQuery) -> BigQueryDestination:
+    return BigQueryDestination(table=TABLE, api_endpoint=bigquery.http.url)
 
 
-def test_the_real_client_merges_into_a_table_and_leaves_nothing_beside_it(warehouse: Warehouse, tmp_path: Path) -> None:
+def kept(bigquery: BigQuery) -> list[float]:
+    """Forecasts in the destination, by origin."""
+    return [value for (value,) in bigquery.rows(f'SELECT forecast FROM "{TABLE}" ORDER BY origin')]
+
+
+def test_the_real_client_merges_into_a_table_and_leaves_nothing_beside_it(bigquery: BigQuery, tmp_path: Path) -> None:
     for number, values in enumerate(([1.0, 2.0], [3.0, 2.5, 7.0])):
-        bigquery_sink.merge(forecasts(tmp_path / str(number), values), destination(warehouse))
-    rows = warehouse.database.sql('SELECT origin, forecast, lower_80 FROM "my-project.market.oil" ORDER BY origin')
+        bigquery_sink.merge(forecasts(tmp_path / str(number), values), destination(bigquery))
+    found = bigquery.rows(f'SELECT origin, forecast, lower_80 FROM "{TABLE}" ORDER BY origin')
     days = [datetime(2020, 1, day) for day in (1, 2, 3)]
-    assert rows.fetchall() == [(days[0], 3.0, 3.0), (days[1], 2.5, 2.5), (days[2], 7.0, 7.0)]
-    assert list(warehouse.tables) == ["my-project.market.oil"]
+    assert found == [(days[0], 3.0, 3.0), (days[1], 2.5, 2.5), (days[2], 7.0, 7.0)]
+    assert list(bigquery.warehouse.tables) == [TABLE]
 
 
-def test_a_table_without_the_columns_is_refused_and_left_as_it_is(warehouse: Warehouse, tmp_path: Path) -> None:
-    bigquery_sink.merge(forecasts(tmp_path / "a", [1.0]), destination(warehouse))
+def test_a_table_without_the_columns_is_refused_and_left_as_it_is(bigquery: BigQuery, tmp_path: Path) -> None:
+    bigquery_sink.merge(forecasts(tmp_path / "a", [1.0]), destination(bigquery))
     with pytest.raises(InputError, match="lacks the columns lower_95"):
-        bigquery_sink.merge(forecasts(tmp_path / "b", [9.0], share=95), destination(warehouse))
-    assert warehouse.database.sql('SELECT forecast FROM "my-project.market.oil"').fetchall() == [(1.0,)]
-    assert list(warehouse.tables) == ["my-project.market.oil"]
+        bigquery_sink.merge(forecasts(tmp_path / "b", [9.0], share=95), destination(bigquery))
+    assert kept(bigquery) == [1.0]
+    assert list(bigquery.warehouse.tables) == [TABLE]
 
 
 @pytest.mark.parametrize("step", ["load", "query"])
-def test_a_refusal_is_told_and_the_staging_table_removed(step: str, warehouse: Warehouse, tmp_path: Path) -> None:
-    warehouse.refuse = step
-    with pytest.raises(TandemError, match=r"refused to write my-project\.market\.oil: .*refused by the test") as caught:
-        bigquery_sink.merge(forecasts(tmp_path / "a", [1.0]), destination(warehouse))
+def test_a_refusal_is_told_and_the_staging_table_removed(step: str, bigquery: BigQuery, tmp_path: Path) -> None:
+    bigquery.rest.refusals[step] = ("invalid", "refused by the test")
+    with pytest.raises(TandemError, match=r"cannot write my-project\.market\.oil: .*refused by the test") as caught:
+        bigquery_sink.merge(forecasts(tmp_path / "a", [1.0]), destination(bigquery))
     assert caught.value.exit_code == 1
-    assert list(warehouse.tables) == ["my-project.market.oil"]
+    assert list(bigquery.warehouse.tables) == [TABLE]
+
+
+def test_a_merge_over_the_limit_of_bytes_is_refused(bigquery: BigQuery, tmp_path: Path) -> None:
+    bigquery_sink.merge(forecasts(tmp_path / "a", [1.0]), destination(bigquery))
+    small = destination(bigquery).model_copy(update={"maximum_bytes_billed": 8})
+    with pytest.raises(InputError, match=r"--set forecast\.bigquery\.maximum_bytes_billed=BYTES"):
+        bigquery_sink.merge(forecasts(tmp_path / "b", [2.0]), small)
+    assert kept(bigquery) == [1.0]
+
+
+@pytest.mark.parametrize("kind", ["429", "503", "reset", "lost"])
+def test_whatever_request_goes_wrong_each_forecast_is_there_once(
+    kind: Literal["429", "503", "reset", "lost"], bigquery: BigQuery, tmp_path: Path, quick_retries: None
+) -> None:
+    from cloud.server import Fault
+
+    table = forecasts(tmp_path / "a", [1.0, 2.0])
+    bigquery_sink.merge(table, destination(bigquery))
+    requests = len(bigquery.http.seen)
+    for number in range(requests):
+        bigquery.http.forget()
+        bigquery.http.faults = {number: Fault(kind)}
+        bigquery_sink.merge(table, destination(bigquery))
+        assert kept(bigquery) == [1.0, 2.0], f"request {number} of {requests}"
+        assert list(bigquery.warehouse.tables) == [TABLE]
+
+
+KILLED = """
+import os, sys
+from components.forecast import bigquery_sink
+from components.forecast.config import BigQueryDestination
+from components.shared.artifacts import Table
+
+bigquery_sink.merge(Table.open(sys.argv[1]), BigQueryDestination(table=sys.argv[2], api_endpoint=sys.argv[3]))
+"""
+
+
+@pytest.mark.slow
+def test_a_kill_at_any_request_leaves_all_forecasts_or_none_and_a_second_run_completes_them(
+    bigquery: BigQuery, tmp_path: Path
+) -> None:
+    table = forecasts(tmp_path / "a", [1.0, 2.0])
+    bigquery_sink.merge(forecasts(tmp_path / "old", [9.0]), destination(bigquery))
+    whole = len(bigquery.http.seen)
+    answer = bigquery.http.handler
+    for number in range(whole):
+        process: list[subprocess.Popen[bytes]] = []
+        bigquery.http.forget()
+
+        def killing(request: Request, number: int = number, process: list[Any] = process) -> Answer:
+            found = answer(request)
+            if len(bigquery.http.seen) == number + 1:
+                process[0].kill()
+            return found
+
+        bigquery.http.handler = killing
+        command = [sys.executable, "-c", KILLED, str(table.path), TABLE, bigquery.http.url]
+        process.append(subprocess.Popen(command, stderr=subprocess.DEVNULL))
+        process[0].wait(timeout=60)
+        assert kept(bigquery) in ([9.0], [1.0, 2.0]), f"killed at request {number}"
+        bigquery.http.handler = answer
+        bigquery_sink.merge(table, destination(bigquery))
+        assert kept(bigquery) == [1.0, 2.0]
+        expiring = {n for n, record in bigquery.warehouse.tables.items() if "expirationTime" in record.more}
+        assert bigquery.warehouse.tables.keys() - expiring == {TABLE}, "what was left behind removes itself"
+        bigquery.rows(f'DELETE FROM "{TABLE}" RETURNING *')
+        bigquery_sink.merge(forecasts(tmp_path / "again", [9.0]), destination(bigquery))

@@ -10,16 +10,15 @@ import pytest
 
 from components.ingest.bigquery_source import (
     arrow_schema,
-    client_of,
     job_config_of,
     open_bigquery,
     parameter_of,
     relation_of,
-    storage_client_of,
 )
 from components.ingest.config import BigQuerySource
-from components.ingest.sql import Query
+from components.shared.bigquery import client_of
 from components.shared.errors import InputError
+from components.shared.sql import Query
 
 
 def source(**keys: Any) -> BigQuerySource:
@@ -121,11 +120,14 @@ def test_fields_become_arrow_types() -> None:
 def test_a_plain_http_server_gets_no_credentials() -> None:
     from google.auth.credentials import AnonymousCredentials
 
-    config = source(api_endpoint="http://127.0.0.1:9", project="p")
-    with client_of(config) as client:
+    with client_of("p", None, "http://127.0.0.1:9") as client:
         assert isinstance(client._credentials, AnonymousCredentials)
         assert (client.project, client._connection.API_BASE_URL) == ("p", "http://127.0.0.1:9")
-    assert storage_client_of(config) is None
+
+
+def test_another_server_needs_both_addresses() -> None:
+    with pytest.raises(InputError, match="needs both, `api_endpoint` and `storage_endpoint`"):
+        source(api_endpoint="http://127.0.0.1:9")
 
 
 def test_missing_credentials_say_what_to_type(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:

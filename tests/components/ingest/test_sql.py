@@ -5,11 +5,11 @@ from datetime import UTC, date, datetime
 import pyarrow as pa
 import pytest
 
-from components.ingest import bigquery_source, duckdb_source
 from components.ingest.filters import Condition
 from components.ingest.source import Request
-from components.ingest.sql import Dialect, relation_of_query, select
+from components.ingest.sql import relation_of_query, select
 from components.shared.errors import InputError
+from components.shared.sql import BIGQUERY, DUCKDB, Dialect
 
 SCHEMA = pa.schema([("at", pa.timestamp("us", "UTC")), ("x", pa.float64()), ("odd name", pa.string())])
 REQUEST = Request(
@@ -23,13 +23,13 @@ REQUEST = Request(
     ("dialect", "expected"),
     [
         (
-            bigquery_source.DIALECT,
+            BIGQUERY,
             "SELECT `at`, `odd name`\nFROM t\n"
             "WHERE (`at` >= @tandem_0 AND NOT (`at` IS NULL))\n"
             "  AND (`odd name` IN UNNEST(@tandem_1) AND NOT (`odd name` IS NULL))\nORDER BY `at`",
         ),
         (
-            duckdb_source.DIALECT,
+            DUCKDB,
             'SELECT "at", "odd name"\nFROM t\n'
             'WHERE ("at" >= $tandem_0 AND NOT ("at" IS NULL))\n'
             '  AND (list_contains($tandem_1, "odd name") AND NOT ("odd name" IS NULL))\nORDER BY "at"',
@@ -47,13 +47,13 @@ def test_values_are_parameters_and_names_are_quoted(dialect: Dialect, expected: 
 
 
 def test_nan_is_excluded_from_comparisons() -> None:
-    query = select(bigquery_source.DIALECT, "t", Request(("x",), (Condition("x", ">", (1,)),)), SCHEMA)
+    query = select(BIGQUERY, "t", Request(("x",), (Condition("x", ">", (1,)),)), SCHEMA)
     assert query.text.endswith("WHERE (`x` > @tandem_0 AND NOT (`x` IS NULL OR IS_NAN(`x`)))")
 
 
 @pytest.mark.parametrize("name", ["", "a`b", 'a"b', "a\\b", "a\nb", "x" * 301], ids=repr)
 def test_a_name_no_quoting_is_safe_for_is_refused(name: str) -> None:
-    for dialect in (bigquery_source.DIALECT, duckdb_source.DIALECT):
+    for dialect in (BIGQUERY, DUCKDB):
         with pytest.raises(InputError, match="cannot be used"):
             dialect.identifier(name)
 

@@ -26,6 +26,13 @@ def ahead_input(shape: WindowShape) -> keras.KerasTensor:
     return keras.Input((shape.ahead, shape.known), name="ahead")
 
 
+def network(inputs: list[keras.KerasTensor], forecast: keras.KerasTensor, *, name: str) -> keras.Model:
+    """The model; one input is not put into a list, because Keras would then warn at every array it is given."""
+    import keras
+
+    return keras.Model(inputs if len(inputs) > 1 else inputs[0], forecast, name=name)
+
+
 def normalise(x: keras.KerasTensor, norm: Norm, *, name: str) -> keras.KerasTensor:
     """Batch or layer normalisation. Layers are named, because Keras numbers unnamed ones over a process's life."""
     import keras

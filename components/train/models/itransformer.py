@@ -69,7 +69,7 @@ def build(config: ITransformerConfig, shape: WindowShape) -> keras.Model:
         pooled = layers.FirstToken(name="target_token")(tokens)
         if not shape.target_first:
             pooled = keras.layers.GlobalAveragePooling1D(name="mean_token")(tokens)
-        return keras.Model(inputs, blocks.forecast_output(pooled, shape), name=config.kind)
+        return blocks.network(inputs, blocks.forecast_output(pooled, shape), name=config.kind)
     moved = 1 if shape.distribution == "gaussian" else None
     forecast = layers.TokenForecast(
         shape.steps, shape.channels, shape.parameters, zero=config.skip == "linear", dtype="float32", name="head"
@@ -81,7 +81,7 @@ def build(config: ITransformerConfig, shape: WindowShape) -> keras.Model:
     forecast = layers.WindowDenormalization(moved, dtype="float32", name="denormalize")(forecast, location, scale)
     if effect is not None:
         forecast = layers.AddPoint(moved, dtype="float32", name="forecast")([forecast, effect])
-    return keras.Model(inputs, forecast, name=config.kind)
+    return blocks.network(inputs, forecast, name=config.kind)
 
 
 def encode(

@@ -50,13 +50,13 @@ def build(config: LinearConfig, shape: WindowShape) -> keras.Model:
     if effect is not None:
         point = layers.AddPoint(dtype="float32", name="sum")([point, effect])
     if shape.parameters == 1:
-        return keras.Model(inputs, point, name=config.kind)
+        return blocks.network(inputs, point, name=config.kind)
     # How wide: numbers around the line, one set a step, on the scale of the window.
     normal, _, scale = layers.WindowNormalization(shape.known, dtype="float32", name="normalize")(own)
     around = layers.LinearSpread(shape.steps, shape.channels, shape.parameters, name="spread")(normal, scale)
     around = layers.Distribution(shape.distribution, dtype="float32", name="distribution")(around)
     moved = 1 if shape.distribution == "gaussian" else None
-    return keras.Model(inputs, layers.AddPoint(moved, name="forecast")([around, point]), name=config.kind)
+    return blocks.network(inputs, layers.AddPoint(moved, name="forecast")([around, point]), name=config.kind)
 
 
 def initialise(model: keras.Model, config: LinearConfig, source: WindowSource) -> None:

@@ -63,6 +63,15 @@ def test_equal_models_are_equal_files(kind: str, tmp_path: Path, path_source: Ma
     assert (tmp_path / "first.keras").read_bytes() == (tmp_path / "second.keras").read_bytes()
 
 
+@pytest.mark.filterwarnings("error::UserWarning")
+@pytest.mark.parametrize("kind", NETS)
+def test_a_model_of_the_window_alone_takes_an_array(kind: str, label_source: Make) -> None:
+    source = label_source()
+    model, _ = build(kind, source, **({"cycle": False} if "cycle" in SETTINGS.get(kind, {}) else {}))
+    assert [tensor.name for tensor in model.inputs] == ["window"]
+    assert np.isfinite(answer(model, source)).all()
+
+
 def test_known_covariates_past_the_origin_reach_the_tokens(path_source: Make) -> None:
     source = path_source()
     for covariates, reaches in (("past", False), ("ahead", True)):

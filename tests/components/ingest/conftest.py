@@ -83,3 +83,9 @@ def ingest(tmp_path: Path) -> Ingest:
         return Table.open(tmp_path / "table").read()
 
     return run
+
+
+@pytest.fixture
+def catalog() -> dict[str, Any]:
+    """The small table's columns."""
+    return CATALOG

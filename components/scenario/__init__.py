@@ -1,0 +1,1 @@
+"""What would the forecast be if things were otherwise: scenarios of a trained model, and a service for them."""

@@ -1,17 +1,20 @@
-"""A damaged database is set aside and made again from what each run and task left in its own folder."""
+"""A damaged database is set aside and made again from the journal of each run."""
 
 from __future__ import annotations
 
 import os
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
+from local_runner import journal
 from local_runner.records import RunRecord, TaskRecord
 from local_runner.serialise import run_from_json, task_from_json
 
-RUN_FILE, TASK_FILE = "run.json", "record.json"
+Record = TypeVar("Record")
 
 
 def is_truncated(database: Path) -> bool:
@@ -43,20 +46,22 @@ def set_aside(database: Path) -> Path:
 
 
 def runs(root: Path) -> Iterator[RunRecord]:
-    """Run records found in run folders; one that was cut off while it was written is left out."""
-    for file in sorted(root.glob(f"*/{RUN_FILE}")):
-        try:
-            yield run_from_json(file.read_text(encoding="utf-8"), file.parent)
-        except (ValueError, KeyError, TypeError):
-            continue
+    """The last record of each run that has a journal."""
+    for file in sorted(root.glob(f"*/{journal.NAME}")):
+        yield from list(_sound(file.parent, "run", partial(run_from_json, folder=file.parent)))[-1:]
 
 
 def tasks(root: Path, run: RunRecord) -> Iterator[TaskRecord]:
-    """Finished tasks found in a run's folder, oldest first; a record that was cut off means the task runs again."""
-    found = []
-    for file in (run.folder / "tasks").rglob(TASK_FILE):
+    """The last record of each finished task of a run, oldest first; a record that was cut off means it runs again."""
+    found = {task.path: task for task in _sound(run.folder, "task", partial(task_from_json, root=root))}
+    yield from sorted(found.values(), key=lambda task: (task.finished or 0.0, task.path))
+
+
+def _sound(folder: Path, kind: journal.Kind, parse: Callable[[str], Record]) -> Iterator[Record]:
+    """Records of one kind; one that is no such record, as a hand may have left it, is passed over."""
+    for written, text in journal.read(folder):
         try:
-            found.append(task_from_json(file.read_text(encoding="utf-8"), root))
+            if written == kind:
+                yield parse(text)
         except (ValueError, KeyError, TypeError):
             continue
-    yield from sorted(found, key=lambda task: (task.finished or 0.0, task.path))

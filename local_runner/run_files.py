@@ -9,13 +9,13 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from local_runner import digests, rebuild
+from local_runner import digests, journal
 from local_runner.records import RunRecord, TaskRecord
 
 REMOVING, REMOVING_NEW = ".removing", ".removing.new"
 """Put into a run folder before its record goes: the list of files that a removal cut short still has to take."""
 
-_OWN_AT_THE_TOP = {"pipeline.yaml", "report.html", ".lock", rebuild.RUN_FILE, REMOVING, REMOVING_NEW}
+_OWN_AT_THE_TOP = {"pipeline.yaml", "report.html", journal.NAME, REMOVING, REMOVING_NEW}
 _OWN_OF_A_TASK = {
     "log.txt",
     "progress.json",
@@ -23,7 +23,6 @@ _OWN_OF_A_TASK = {
     "executor_output.json",
     "profile.pstats",
     "profile.txt",
-    rebuild.TASK_FILE,
 }
 _SPACE_OF_TASKS = ("tasks", "source", "workspace")
 _SLACK = 2.0
@@ -59,7 +58,7 @@ def _ended(run: RunRecord, files: Sequence[Path]) -> float:
     """When the run ended; of a killed one, the last sign of life in a file that only the runner writes."""
     if run.finished is not None:
         return run.finished
-    own = (file for file in files if file.name in _OWN_OF_A_TASK or file.name == rebuild.RUN_FILE)
+    own = (file for file in files if file.name in _OWN_OF_A_TASK or file.name == journal.NAME)
     return max([run.created, *((run.folder / file).lstat().st_mtime for file in own)])
 
 

@@ -1,8 +1,8 @@
 """The run store: one SQLite file (WAL) of records beside one folder a run.
 
-``<root>/store.sqlite`` holds run and task records; ``<root>/<run id>/`` holds the compiled file and each task's folder.
-Several processes may use one store at once. A run belongs to the process that holds the lock on its folder; a run that
-says "running" without a holder was interrupted, and reads so.
+``<root>/store.sqlite`` holds run and task records; ``<root>/<run id>/`` holds the compiled file, the journal from which
+the records can be made again, and each task's folder. Several processes may use one store at once. A run belongs to the
+process that holds the lock on its journal; one that says "running" without a holder was interrupted, and reads so.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
-from local_runner import database, disk, rebuild
+from local_runner import database, disk, journal, rebuild
 from local_runner.errors import StoreError, UsageError, nearest
 from local_runner.records import RunRecord, State, TaskRecord
 from local_runner.serialise import portable, run_from_json, run_to_json, task_from_json, task_to_json
@@ -65,9 +65,10 @@ class Store:
 
     def _read_folders(self) -> None:
         for run in rebuild.runs(self.root):
-            self.save_run(run)
-            for task in rebuild.tasks(self.root, run):
-                self.save_task(task)
+            with database.transaction(self._db):
+                self._write_run(run, run_to_json(run))
+                for position, task in enumerate(rebuild.tasks(self.root, run)):
+                    self._write(task, task_to_json(task, self.root), position)
 
     def __enter__(self) -> Self:
         return self
@@ -228,24 +229,38 @@ class Store:
         raise StoreError(f"cannot find a free run id in {self.root}")
 
     def save_run(self, run: RunRecord) -> None:
-        """Insert or replace a run record, and leave it in the run's folder too."""
+        """Insert or replace a run record, in its journal too."""
         self.flush()
         text = run_to_json(run)
-        (run.folder / rebuild.RUN_FILE).write_text(text, encoding="utf-8")
+        self._note(run.id, "run", text)
+        self._write_run(run, text)
+
+    def _write_run(self, run: RunRecord, text: str) -> None:
         self._db.execute(
             "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?)",
             (run.id, run.pipeline, run.state.value, run.created, text),
         )
 
+    def _note(self, run_id: str, kind: journal.Kind, text: str) -> None:
+        """Append to the journal of a run, which is open while this process holds the run."""
+        if run_id in self._locks:
+            journal.append(self._locks[run_id], kind, text)
+            return
+        descriptor = journal.open_for_appending(self.root / run_id)
+        try:
+            journal.append(descriptor, kind, text)
+        finally:
+            os.close(descriptor)
+
     def save_task(self, task: TaskRecord, *, later: bool = False) -> None:
         """Insert or replace a task record and its artifact links, in one transaction.
 
-        With ``later`` it is in the task's folder at once and in the database by the next :meth:`flush`: the end of one
+        With ``later`` it is in the run's journal at once and in the database by the next :meth:`flush`: the end of one
         task and the start of the next then cost one transaction.
         """
         text = task_to_json(task, self.root)
-        if task.state in (State.SUCCEEDED, State.FAILED) and task.folder.is_dir():
-            (task.folder / rebuild.TASK_FILE).write_text(text, encoding="utf-8")
+        if task.state in (State.SUCCEEDED, State.FAILED):
+            self._note(task.run_id, "task", text)
         self._later.append((task, text, time.time_ns()))
         if not later:
             self.flush()
@@ -289,7 +304,7 @@ class Store:
         Raises:
             StoreError: another process is running it now.
         """
-        descriptor = os.open(self.root / run_id / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        descriptor = journal.open_for_appending(self.root / run_id)
         patience = time.monotonic() + _PATIENCE
         while True:
             try:
@@ -311,7 +326,7 @@ class Store:
         if run_id in self._locks:
             return True
         try:
-            descriptor = os.open(self.root / run_id / ".lock", os.O_RDWR | os.O_CLOEXEC)
+            descriptor = os.open(self.root / run_id / journal.NAME, os.O_RDWR | os.O_CLOEXEC)
         except FileNotFoundError:
             return False
         try:

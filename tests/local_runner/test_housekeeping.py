@@ -51,7 +51,7 @@ def test_a_run_named_by_an_argument_of_another_is_used(execute, store, make_and_
 
 def test_what_the_user_put_into_a_run_folder_stays(execute, store, make_and_measure):
     run = execute(make_and_measure)
-    later(run.tasks["measure"].folder / "record.json")
+    later(run.tasks["measure"].folder / "log.txt")
     kept = ["notes.md", "plots/a.png", "tasks/make/mine.csv"]
     for name in kept:
         (run.folder / name).parent.mkdir(exist_ok=True)
@@ -66,7 +66,7 @@ def test_what_the_user_put_into_a_run_folder_stays(execute, store, make_and_meas
 
 def test_a_copied_store_can_be_tidied_too(execute, store, tmp_path, make_and_measure):
     run = execute(make_and_measure)
-    later(run.tasks["measure"].folder / "record.json")
+    later(run.tasks["measure"].folder / "log.txt")
     store.close()
     copy = tmp_path / "copy"
     shutil.copytree(tmp_path / "runs", copy)  # every file is newer than the run now

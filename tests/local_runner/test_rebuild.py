@@ -49,8 +49,11 @@ def test_a_damaged_database_is_made_again_from_the_folders(execute, tmp_path, wh
 
 def test_a_task_whose_record_was_cut_off_counts_as_not_done(execute, tmp_path):
     run = execute(pipeline, {"file": str(tmp_path / "n")}, cache=False)
-    record = run.tasks["add"].folder / "record.json"
-    record.write_text(record.read_text()[:40])
+    records = run.folder / "records.jsonl"
+    lines = records.read_text().splitlines()
+    (own,) = (number for number, line in enumerate(lines) if '"path": "add"' in line)
+    lines[own] = lines[own][:40]
+    records.write_text("\n".join(lines))
     cut(tmp_path / "runs" / "store.sqlite", "garbage")
     with Store(tmp_path / "runs") as store:
         assert [task.path for task in store.tasks(run.id)] == ["needs"]

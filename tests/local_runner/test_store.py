@@ -106,7 +106,7 @@ def test_a_run_is_held_by_one_process_at_a_time(store: Store, tmp_path: Path) ->
 def test_whoever_looks_whether_a_run_is_held_is_waited_for(store: Store) -> None:
     run = store.new_run("p", "text", {}, {})
     store.release(run.id)
-    descriptor = os.open(run.folder / ".lock", os.O_RDWR)
+    descriptor = os.open(run.folder / "records.jsonl", os.O_RDWR)
     fcntl.flock(descriptor, fcntl.LOCK_SH)
     looked = threading.Timer(0.1, os.close, [descriptor])
     looked.start()

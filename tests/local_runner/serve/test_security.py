@@ -101,7 +101,7 @@ def test_no_address_reaches_out_of_the_store(site: Site, scribe: Scribe, secret:
 
 def test_an_absolute_path_is_no_address(site: Site, scribe: Scribe, store: Store, secret: Path) -> None:
     run = scribe.end(scribe.run())
-    for path in (secret, store.root / "store.sqlite", run.folder / "run.json"):
+    for path in (secret, store.root / "store.sqlite", run.folder / "records.jsonl"):
         assert site.get(str(path)).status == 404
         assert site.get(f"/runs/{run.id}/raw?path=first&name=out&file={quote(str(path))}").status == 404
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from local_runner import conditions, container
@@ -135,7 +136,8 @@ def packages_to_install(spec: Mapping[str, Any]) -> list[str]:
     return [name for name in wanted if not re.match(r"kfp\b", name)]
 
 
-def _requirements(text: str) -> list[str]:
+@lru_cache(maxsize=256)  # the tasks of one component have one command line
+def _requirements(text: str) -> tuple[str, ...]:
     """Positional words of a pip command line."""
     found, skip = [], False
     for word in shlex.split(text):
@@ -145,7 +147,7 @@ def _requirements(text: str) -> list[str]:
             skip = word in ("--index-url", "--extra-index-url", "--trusted-host", "-r", "-c", "-i")
         else:
             found.append(word)
-    return found
+    return tuple(found)
 
 
 _seen_installed: set[str] = set()

@@ -1,7 +1,9 @@
-"""Streams of record batches: keep the rows that pass, and even out the sizes."""
+"""Streams of record batches: keep the rows that pass, even out the sizes, make the next while one is written."""
 
 from __future__ import annotations
 
+import queue
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 
 import pyarrow as pa
@@ -42,3 +44,42 @@ def of_size(rows: int, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordB
             waiting, waiting_rows = [joined.slice(rows)], waiting_rows - rows
     if waiting_rows:
         yield pa.concat_batches(waiting)
+
+
+def made_ahead(batches: Iterable[pa.RecordBatch], most: int = 2) -> Iterator[pa.RecordBatch]:
+    """The same batches, made in a thread of its own up to ``most`` ahead of their use; errors come where they arise.
+
+    Reading and checking then go on while Parquet compresses: both leave Python's lock to others for most of the time.
+    """
+    made: queue.Queue[pa.RecordBatch | BaseException | None] = queue.Queue(maxsize=most)
+    unwanted = threading.Event()
+
+    def put(item: pa.RecordBatch | BaseException | None) -> None:
+        while not unwanted.is_set():
+            try:
+                made.put(item, timeout=0.1)
+            except queue.Full:
+                continue
+            return
+
+    def make() -> None:
+        try:
+            for batch in batches:
+                put(batch)
+                if unwanted.is_set():
+                    return
+        except BaseException as error:
+            put(error)
+        else:
+            put(None)
+
+    thread = threading.Thread(target=make, name="batches", daemon=True)
+    thread.start()
+    try:
+        while (item := made.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        unwanted.set()
+        thread.join()

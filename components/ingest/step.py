@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from components.ingest import catalog
-from components.ingest.batches import of_size, rows_where
+from components.ingest.batches import made_ahead, of_size, rows_where
 from components.ingest.casting import Caster
 from components.ingest.config import IngestConfig
 from components.ingest.filters import Condition, conditions_of
@@ -58,7 +58,7 @@ def run(config: IngestConfig, table_path: str | Path) -> dict[str, Any]:
             table = write_table(
                 table_path,
                 columns.wanted,
-                of_size(config.batch_rows, grouped),
+                made_ahead(of_size(config.batch_rows, grouped)),
                 rows_per_shard=config.rows_per_shard,
             )
     _clear(workspace)

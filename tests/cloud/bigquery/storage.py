@@ -128,6 +128,7 @@ class Storage:
             yield types.ReadRowsResponse(
                 arrow_record_batch={"serialized_record_batch": _bytes(part, options)},
                 row_count=part.num_rows,
+                arrow_schema=None if sent else {"serialized_schema": part.schema.serialize().to_pybytes()},
             )
             sent += part.num_rows
         if broken:

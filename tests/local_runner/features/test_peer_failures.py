@@ -23,11 +23,6 @@ def types_in(values: List[int], table: Dict[str, float]) -> str:
 
 
 @dsl.component(base_image=IMAGE)
-def echo(text: str) -> str:
-    return text
-
-
-@dsl.component(base_image=IMAGE)
 def double(n: int) -> int:
     return 2 * n
 
@@ -43,29 +38,7 @@ def count(values: List[int]) -> int:
 
 
 @dsl.component(base_image=IMAGE)
-def numbers(n: int) -> List[int]:
-    return list(range(n))
-
-
-@dsl.component(base_image=IMAGE)
-def write(text: str, out: dsl.Output[dsl.Dataset]):
-    with open(out.path, "w") as stream:
-        stream.write(text)
-
-
-@dsl.component(base_image=IMAGE)
-def read(data: dsl.Input[dsl.Dataset]) -> str:
-    with open(data.path) as stream:
-        return stream.read()
-
-
-@dsl.component(base_image=IMAGE)
-def join(data: dsl.Input[List[dsl.Dataset]]) -> str:
-    return "+".join(open(item.path).read() for item in data)
-
-
-@dsl.component(base_image=IMAGE)
-def fail(text: str = "") -> str:
+def fails_here() -> str:
     raise RuntimeError("on purpose")
 
 
@@ -77,30 +50,30 @@ def test_ints_in_list_parameters_stay_ints(execute):
     assert execute(pipeline).outputs == {"Output": "int,int,int,float"}
 
 
-def test_an_int_inside_a_string_has_no_decimal_point(execute):
+def test_an_int_inside_a_string_has_no_decimal_point(execute, parts):
     @dsl.pipeline
     def pipeline(n: int = 3) -> str:
-        return echo(text=f"n={n}").output
+        return parts.echo(text=f"n={n}").output
 
     assert execute(pipeline).outputs == {"Output": "n=3"}
 
 
-def test_collected_over_an_empty_list_is_an_empty_list(execute):
+def test_collected_over_an_empty_list_is_an_empty_list(execute, parts):
     @dsl.pipeline
     def pipeline() -> int:
-        with dsl.ParallelFor(numbers(n=0).output) as item:
+        with dsl.ParallelFor(parts.numbers(n=0).output) as item:
             doubled = double(n=item)
         return count(values=dsl.Collected(doubled.output)).output
 
     assert execute(pipeline).outputs == {"Output": 0}
 
 
-def test_collected_artifacts_over_an_empty_list_are_an_empty_list(execute):
+def test_collected_artifacts_over_an_empty_list_are_an_empty_list(execute, parts):
     @dsl.pipeline
     def pipeline() -> str:
-        with dsl.ParallelFor(numbers(n=0).output) as item:
-            written = write(text=f"{item}")
-        return join(data=dsl.Collected(written.outputs["out"])).output
+        with dsl.ParallelFor(parts.numbers(n=0).output) as item:
+            written = parts.write(text=f"{item}")
+        return parts.join(data=dsl.Collected(written.outputs["out"])).output
 
     assert execute(pipeline).outputs == {"Output": ""}
 
@@ -115,12 +88,12 @@ def test_collected_leaves_out_iterations_whose_producer_was_skipped(execute):
     assert execute(pipeline).outputs == {"Output": 14}
 
 
-def test_collected_artifacts_of_nested_loops_come_as_one_list_in_order(execute):
+def test_collected_artifacts_of_nested_loops_come_as_one_list_in_order(execute, parts):
     @dsl.pipeline
     def pipeline() -> str:
         with dsl.ParallelFor(["a", "b"]) as outer, dsl.ParallelFor(["x", "y"]) as inner:
-            written = write(text=f"{outer}{inner}")
-        return join(data=dsl.Collected(written.outputs["out"])).output
+            written = parts.write(text=f"{outer}{inner}")
+        return parts.join(data=dsl.Collected(written.outputs["out"])).output
 
     assert execute(pipeline).outputs == {"Output": "ax+ay+bx+by"}
 
@@ -149,14 +122,14 @@ def test_a_nested_loop_goes_over_a_field_of_the_outer_item(execute):
     assert sorted(t.outputs["Output"] for t in run.tasks.values() if t.name == "double") == [2, 4, 6]
 
 
-def test_a_nested_pipeline_may_have_only_artifact_inputs(execute):
+def test_a_nested_pipeline_may_have_only_artifact_inputs(execute, parts):
     @dsl.pipeline
     def inner(data: dsl.Input[dsl.Dataset]) -> str:
-        return read(data=data).output
+        return parts.read(data=data).output
 
     @dsl.pipeline
     def pipeline() -> str:
-        return inner(data=write(text="hello").outputs["out"]).output
+        return inner(data=parts.write(text="hello").outputs["out"]).output
 
     assert execute(pipeline).outputs == {"Output": "hello"}
 
@@ -169,10 +142,10 @@ def write_elsewhere(place: str, out: dsl.Output[dsl.Dataset]):
     out.metadata["rows"] = 7
 
 
-def test_a_custom_artifact_path_reaches_the_consumer(execute, tmp_path):
+def test_a_custom_artifact_path_reaches_the_consumer(execute, tmp_path, parts):
     @dsl.pipeline
     def pipeline(place: str) -> str:
-        return read(data=write_elsewhere(place=place).outputs["out"]).output
+        return parts.read(data=write_elsewhere(place=place).outputs["out"]).output
 
     run = execute(pipeline, {"place": str(tmp_path / "data.txt")})
     assert run.outputs == {"Output": "elsewhere"}
@@ -188,10 +161,10 @@ def test_a_custom_artifact_path_reaches_the_consumer(execute, tmp_path):
     ],
     ids=["resource-name", "create-time", "schedule-time"],
 )
-def test_job_placeholders_are_filled_in(execute, placeholder):
+def test_job_placeholders_are_filled_in(execute, placeholder, parts):
     @dsl.pipeline(name="named")
     def pipeline() -> str:
-        return echo(text=placeholder).output
+        return parts.echo(text=placeholder).output
 
     run = execute(pipeline)
     expected = f"named-{run.id}"
@@ -213,10 +186,10 @@ def test_an_edge_may_be_implied_by_an_input_alone(execute, tmp_path):
     assert execute(compiled).outputs == {"Output": 8}
 
 
-def test_ignore_upstream_failure_runs_with_the_default_of_a_data_input(execute, states):
+def test_ignore_upstream_failure_runs_with_the_default_of_a_data_input(execute, states, parts):
     @dsl.pipeline
     def pipeline() -> str:
-        return describe(name=fail().output, size=1).ignore_upstream_failure().output
+        return describe(name=parts.fail().output, size=1).ignore_upstream_failure().output
 
     run = execute(pipeline)
     assert run.state == State.FAILED
@@ -248,44 +221,44 @@ def test_retries_of_a_nested_pipeline_count(execute, tmp_path):
 
 
 @pytest.mark.parametrize("text", ["it's", 'say "hi"', "a == b", "x && y", "\\"], ids=repr)
-def test_a_string_with_special_characters_takes_the_true_branch(execute, text):
+def test_a_string_with_special_characters_takes_the_true_branch(execute, text, parts):
     @dsl.pipeline
     def pipeline(text: str, wanted: str) -> str:
         with dsl.If(text == wanted):
-            yes = echo(text="yes")
+            yes = parts.echo(text="yes")
         with dsl.Else():
-            no = echo(text="no")
+            no = parts.echo(text="no")
         return dsl.OneOf(yes.output, no.output)
 
     assert execute(pipeline, {"text": text, "wanted": text}).outputs == {"Output": "yes"}
 
 
-def test_a_constant_with_a_quote_is_compared_as_written(execute):
+def test_a_constant_with_a_quote_is_compared_as_written(execute, parts):
     @dsl.pipeline
     def pipeline(text: str = "it's") -> str:
         with dsl.If(text == "it's"):
-            yes = echo(text="yes")
+            yes = parts.echo(text="yes")
         with dsl.Else():
-            no = echo(text="no")
+            no = parts.echo(text="no")
         return dsl.OneOf(yes.output, no.output)
 
     assert execute(pipeline).outputs == {"Output": "yes"}
 
 
 @pytest.mark.parametrize("size", [200_000, 5_000_000], ids=["200KB", "5MB"])
-def test_a_large_parameter_arrives_whole(execute, size):
+def test_a_large_parameter_arrives_whole(execute, size, parts):
     @dsl.pipeline
     def pipeline(text: str) -> str:
-        return echo(text=text).output
+        return parts.echo(text=text).output
 
     assert len(execute(pipeline, {"text": "x" * size}).outputs["Output"]) == size
 
 
-def test_a_condition_that_cannot_be_evaluated_is_an_error(execute, tmp_path):
+def test_a_condition_that_cannot_be_evaluated_is_an_error(execute, tmp_path, parts):
     @dsl.pipeline
     def pipeline(n: int = 5):
         with dsl.If(n > 3):
-            echo(text="never")
+            parts.echo(text="never")
 
     compiled = tmp_path / "pipeline.yaml"
     compiler.Compiler().compile(pipeline, str(compiled))
@@ -295,7 +268,7 @@ def test_a_condition_that_cannot_be_evaluated_is_an_error(execute, tmp_path):
     assert isinstance(run.error, ConditionError)
 
 
-def test_nothing_of_the_user_is_deleted(execute, tmp_path, monkeypatch):
+def test_nothing_of_the_user_is_deleted(execute, tmp_path, monkeypatch, parts):
     monkeypatch.chdir(tmp_path)
     kept = [tmp_path / "workspace" / "kept.txt", tmp_path / "local_outputs" / "kept.txt"]
     for file in kept:
@@ -304,7 +277,7 @@ def test_nothing_of_the_user_is_deleted(execute, tmp_path, monkeypatch):
 
     @dsl.pipeline
     def pipeline() -> str:
-        return echo(text="hello").output
+        return parts.echo(text="hello").output
 
     execute(pipeline)
     assert [file.read_text() for file in kept] == ["mine", "mine"]
@@ -334,33 +307,33 @@ def test_a_changed_imported_file_is_no_cache_hit(execute, states, tmp_path, monk
 
 
 @pytest.mark.parametrize(("take", "expected"), [("a", "first"), ("b", "second")])
-def test_one_of_artifacts(execute, take, expected):
+def test_one_of_artifacts(execute, take, expected, parts):
     @dsl.pipeline
     def pipeline(take: str) -> str:
         with dsl.If(take == "a"):
-            first = write(text="first")
+            first = parts.write(text="first")
         with dsl.Else():
-            second = write(text="second")
-        return read(data=dsl.OneOf(first.outputs["out"], second.outputs["out"])).output
+            second = parts.write(text="second")
+        return parts.read(data=dsl.OneOf(first.outputs["out"], second.outputs["out"])).output
 
     assert execute(pipeline, {"take": take}).outputs == {"Output": expected}
 
 
-def test_root_artifact_inputs_are_given_by_path(execute, tmp_path):
+def test_root_artifact_inputs_are_given_by_path(execute, tmp_path, parts):
     @dsl.pipeline
     def pipeline(data: dsl.Input[dsl.Dataset]) -> str:
-        return read(data=data).output
+        return parts.read(data=data).output
 
     file = tmp_path / "in.txt"
     file.write_text("from outside")
     assert execute(pipeline, {"data": str(file)}).outputs == {"Output": "from outside"}
 
 
-def test_an_importer_reads_a_local_file_with_its_metadata(execute, tmp_path):
+def test_an_importer_reads_a_local_file_with_its_metadata(execute, tmp_path, parts):
     @dsl.pipeline
     def pipeline(uri: str) -> str:
         imported = dsl.importer(artifact_uri=uri, artifact_class=dsl.Dataset, metadata={"rows": 3})
-        return read(data=imported.output).output
+        return parts.read(data=imported.output).output
 
     file = tmp_path / "in.txt"
     file.write_text("imported")
@@ -405,12 +378,12 @@ def test_a_task_can_have_a_time_limit(execute):
     assert "longer than the 0.2 s" in run.tasks["nap"].error
 
 
-def test_a_run_is_recorded_and_found_again(execute, tmp_path):
+def test_a_run_is_recorded_and_found_again(execute, tmp_path, parts):
     from local_runner.store import Store
 
     @dsl.pipeline
     def pipeline() -> str:
-        return echo(text="hello").output
+        return parts.echo(text="hello").output
 
     run = execute(pipeline)
     with Store(tmp_path / "runs") as store:
@@ -421,7 +394,7 @@ def test_a_run_is_recorded_and_found_again(execute, tmp_path):
 def test_a_failure_keeps_the_tasks_own_exception(tmp_path):
     @dsl.pipeline
     def pipeline():
-        fail()
+        fails_here()
 
     with pytest.raises(api.PipelineFailed) as caught:
         api.run(pipeline, root=tmp_path)
@@ -436,11 +409,11 @@ def several() -> NamedTuple("Outputs", [("a", int), ("b", str)]):
     return namedtuple("Outputs", ["a", "b"])(1, "two")
 
 
-def test_named_outputs(execute):
+def test_named_outputs(execute, parts):
     @dsl.pipeline
     def pipeline() -> str:
         made = several()
-        return echo(text=f"{made.outputs['a']}{made.outputs['b']}").output
+        return parts.echo(text=f"{made.outputs['a']}{made.outputs['b']}").output
 
     assert execute(pipeline).outputs == {"Output": "1two"}
 

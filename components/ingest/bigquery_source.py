@@ -31,6 +31,7 @@ from components.shared import progress
 from components.shared.bigquery import GIB, client_of, explained, read_client_of
 from components.shared.errors import InputError
 from components.shared.sql import BIGQUERY, Query
+from components.shared.statistics import Ask
 
 if TYPE_CHECKING:
     from google.cloud import bigquery
@@ -89,6 +90,25 @@ def open_bigquery(config: BigQuerySource) -> Iterator[Source]:
                 yield from in_order(shards, session.arrow, request.order_by, request.batch_rows, folder)
 
         yield Source(f"bigquery {config.table or 'query'}", opened.schema, read, facts=facts, ordered=True)
+
+
+@contextmanager
+def asking(config: BigQuerySource) -> Iterator[tuple[Ask, str]]:
+    """A way to ask BigQuery itself about a table or query, for statistics of what nobody wants to read; and its name.
+
+    Each question is a job of its own with the source's limit on the bytes billed.
+    """
+    with (
+        explained(f"ask about {config.table or 'the query'}"),
+        client_of(config.project, config.location, config.api_endpoint) as client,
+    ):
+
+        def ask(query: Query) -> list[tuple[Any, ...]]:
+            whole = Query(query.text, {**config.parameters, **query.parameters})
+            job = client.query(whole.text, job_config=job_config_of(config, whole))
+            return [row.values() for row in job.result()]
+
+        yield ask, relation_of(config)
 
 
 def _downloaded(opened: Opened, request: Request, folder: Path) -> tuple[Session, list[list[Shard]]]:

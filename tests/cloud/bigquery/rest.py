@@ -180,7 +180,8 @@ class Rest:
             "jobReference": job["jobReference"], "jobComplete": True,
             "totalRows": str(found.num_rows if found is not None else 0),
             "schema": {"fields": fields_of(found.schema) if found is not None else []},
-            "rows": [{"f": [{"v": cell_of(value)} for value in row.values()]} for row in page],
         }  # fmt: skip
-        more = found is not None and start + size < found.num_rows and size > 0
+        if size:
+            answer["rows"] = [{"f": [{"v": cell_of(value)} for value in row.values()]} for row in page]
+        more = found is not None and 0 < size < found.num_rows - start
         return {**answer, **({"pageToken": str(start + size)} if more else {})}

@@ -4,12 +4,27 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, NonNegativeInt, PositiveFloat, field_validator
 
 from components.shared.config import StrictModel
 
 BaselineName = Literal["random_walk", "seasonal_naive", "ridge"]
 DecidingMetric = Literal["mae", "rmse", "mape", "smape", "mase"]
+
+
+class UncertaintyConfig(StrictModel):
+    """How bands are put around forecasts."""
+
+    method: Literal["adaptive", "cqr", "split"] = "adaptive"
+    """``adaptive`` follows volatility and corrects itself after every outcome; ``cqr`` widens the model's own bands by
+    what outcomes on validation lay outside of them; ``split`` takes the size of errors on validation."""
+    passes: NonNegativeInt = 100
+    """Passes of Monte Carlo dropout for a network that forecasts no quantiles itself; 0 for none."""
+    step: float = Field(default=0.0075, ge=0, lt=1)
+    """How far the adaptive method moves a level after an outcome."""
+    half_life: PositiveFloat | None = None
+    """Rows after which a move counts half in the volatility that the adaptive method scales by; null for the horizon,
+    at least 23, the decay of 0.97 that RiskMetrics (1996) sets for a month."""
 
 
 class EvaluateConfig(StrictModel):
@@ -20,6 +35,8 @@ class EvaluateConfig(StrictModel):
     """The metric of the verdict; lower is better for each that can be chosen."""
     season: int = Field(default=252, ge=1)
     """Rows in a season of the seasonal naive forecast; 252 trading days are a year."""
+    uncertainty: UncertaintyConfig | None = Field(default_factory=UncertaintyConfig)
+    """Bands around forecasts, judged before and after calibration; null for none."""
 
     @field_validator("baselines")
     @classmethod

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from components.evaluate.baselines import PHRASES
 from components.evaluate.metrics import IN_TARGET_UNITS, LABELS, PERCENT
+from components.evaluate.overlap import effective_windows
+from components.evaluate.plotting import BASELINE, MODEL, TRUTH, evenly, readable, style_dates, with_unit
 from components.evaluate.scorecard import Scorecard
+from components.evaluate.uncertainty_report import add_uncertainty
 from components.shared.report import Page, new_figure
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-TRUTH, MODEL, BASELINE = "#1c2733", "#1769c4", "#d9822b"
-MOST_POINTS = 2_000
-"""A line of more points draws the same picture at this size and makes the page slow to open."""
 
 
 def build_page(card: Scorecard) -> Page:
@@ -50,6 +48,8 @@ def build_page(card: Scorecard) -> Page:
         f"Absolute error of {best} minus that of {card.model}, averaged over the forecasts so far: "
         f"above zero {card.model} has been closer.",
     )
+    if card.uncertainty is not None:
+        add_uncertainty(page, card, card.uncertainty)
     return page
 
 
@@ -74,10 +74,6 @@ def _about_tests(card: Scorecard) -> str:
     return " ".join([words, *(f"Without p: {reason}." for reason in absent)])
 
 
-def readable(name: str) -> str:
-    return name.replace("_", " ")
-
-
 def _scope(card: Scorecard) -> str:
     first, last = card.dates
     windows, horizon = len(card.holdout.rows), card.preprocessing.horizon
@@ -86,8 +82,9 @@ def _scope(card: Scorecard) -> str:
         days = len(card.holdout.truth_days)
         scope += f" They are of {len(card.by_entity):,} entities on {days:,} days; figures show means over a day's."
         windows = days
-    if horizon > 1 and windows > horizon:
-        scope += f" Neighbouring forecasts overlap; independent ones among them: about {windows // horizon}."
+    if horizon > 1:
+        worth = effective_windows(windows, horizon)
+        scope += f" Neighbouring forecasts overlap; all are worth about {worth:.1f} independent ones."
     return scope
 
 
@@ -130,15 +127,15 @@ def plot_forecasts(card: Scorecard) -> Figure:
     figure = new_figure(width=9.6, height=3.8)
     axes = figure.add_subplot()
     daily = card.holdout.daily
-    picked = _evenly(len(card.holdout.truth_days))
+    picked = evenly(len(card.holdout.truth_days))
     days = card.holdout.truth_days[picked]
     axes.plot(days, daily(card.forecasts[best])[picked], color=BASELINE, linewidth=1.0, label=readable(best))
     axes.plot(days, daily(card.forecasts[card.model])[picked], color=MODEL, linewidth=1.3, label=card.model)
     axes.plot(days, daily(card.holdout.truth)[picked], color=TRUTH, linewidth=1.3, label="truth")
-    axes.set_ylabel(_with_unit(card.preprocessing.target.name, card))
+    axes.set_ylabel(with_unit(card.preprocessing.target.name, card))
     handles, labels = axes.get_legend_handles_labels()
     axes.legend(handles[::-1], labels[::-1], frameon=False, ncols=3, loc="lower left", bbox_to_anchor=(0, 1))
-    _style(axes)
+    style_dates(axes)
     return figure
 
 
@@ -150,34 +147,12 @@ def plot_advantage(card: Scorecard) -> Figure:
     running = gain.cumsum() / np.arange(1, len(gain) + 1)
     figure = new_figure(width=9.6, height=2.4)
     axes = figure.add_subplot()
-    picked = _evenly(len(gain))
+    picked = evenly(len(gain))
     days, line = card.holdout.truth_days[picked], running[picked]
     axes.axhline(0, color="#5b6775", linewidth=0.8)
     axes.plot(days, line, color=MODEL, linewidth=1.3)
     axes.fill_between(days, line, 0, where=line >= 0, color=MODEL, alpha=0.15, linewidth=0, interpolate=True)
     axes.fill_between(days, line, 0, where=line <= 0, color=BASELINE, alpha=0.2, linewidth=0, interpolate=True)
-    axes.set_ylabel(_with_unit("closer by", card))
-    _style(axes)
+    axes.set_ylabel(with_unit("closer by", card))
+    style_dates(axes)
     return figure
-
-
-def _with_unit(words: str, card: Scorecard) -> str:
-    unit = card.preprocessing.target.unit
-    return f"{words}, {unit}" if unit else words
-
-
-def _evenly(points: int) -> Any:
-    """Indices of at most ``MOST_POINTS`` evenly spaced points, the last one among them."""
-    return np.unique(np.linspace(0, points - 1, min(points, MOST_POINTS)).round().astype(np.int64))
-
-
-def _style(axes: Axes) -> None:
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-
-    locator = AutoDateLocator()
-    axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="y", color="#e3e8ee", linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.margins(x=0.01)

@@ -11,12 +11,14 @@ import numpy as np
 
 from components.evaluate.holdout import Holdout
 from components.evaluate.paths import Paths
+from components.evaluate.probabilistic import SHARES
 from components.evaluate.significance import PairedTest
+from components.evaluate.uncertainty import Uncertainty
 from components.evaluate.verdict import Scores, Verdict
 from components.shared.artifacts import Table, write_table
 from components.shared.files import new_folder, write_json
 from components.shared.preprocessing import Preprocessing
-from components.shared.schema import Column, Role, Schema
+from components.shared.schema import Column, Role, Schema, interval_columns
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,6 +35,7 @@ class Scorecard:
     ``absent`` gives the reason of each baseline that could not be computed. ``weights`` are an ensemble's, by member;
     its members are among the forecasters. ``tests`` hold the model against each other forecaster. ``by_entity`` is
     ``table`` within each entity of a panel. ``paths`` are there for a model that forecasts every step to the horizon.
+    ``uncertainty`` holds the bands around all of them, unless the config wants none.
     """
 
     model: str
@@ -46,6 +49,7 @@ class Scorecard:
     tests: Mapping[str, PairedTest] = field(default_factory=dict)
     by_entity: Mapping[str, Mapping[str, Scores]] = field(default_factory=dict)
     paths: Paths | None = None
+    uncertainty: Uncertainty | None = None
 
     @property
     def dates(self) -> tuple[str, str]:
@@ -55,12 +59,11 @@ class Scorecard:
 
     def numbers(self) -> dict[str, float]:
         """``<forecaster>/<metric>`` of every number that is defined."""
-        return {
-            f"{forecaster}/{metric}": value
-            for forecaster, scores in self.table.items()
-            for metric, value in scores.items()
-            if value is not None
-        }
+        found = {f"{name}/{metric}": value for name, scores in self.table.items() for metric, value in scores.items()}
+        for name, judged in (self.uncertainty.bands if self.uncertainty else {}).items():
+            found[f"{name}/crps"] = judged.crps
+            found[f"{name}/coverage_90"] = 100 * judged.interval(0.9).coverage
+        return {name: value for name, value in found.items() if value is not None}
 
     def write_metrics(self, path: str | Path) -> None:
         """Write the folder that holds ``metrics.json``; an undefined number is null."""
@@ -88,6 +91,8 @@ class Scorecard:
             }
         if self.paths is not None:
             content["steps"] = self.paths.scores()
+        if self.uncertainty is not None:
+            content["uncertainty"] = self.uncertainty.numbers()
         with new_folder(path) as scratch:
             write_json(scratch / "metrics.json", content)
 
@@ -115,12 +120,25 @@ class Scorecard:
             "origin_value": holdout.origin_values,
             "truth": holdout.truth,
             **self.forecasts,
+            **self._bands(),
         }
 
+    def _bands(self) -> dict[str, NDArray[np.float64]]:
+        """Ends of the model's central intervals at the horizon, by column name, (windows,) each."""
+        if self.uncertainty is None:
+            return {}
+        judged = self.uncertainty.bands[self.model]
+        columns = [(interval_columns(share), judged.band(share)) for share in SHARES]
+        return {name: values for names, ends in columns for name, values in zip(names, ends, strict=True)}
+
     def _rows_of_steps(self, paths: Paths) -> Iterator[dict[str, NDArray[Any]]]:
-        fixed = {key: values for key, values in self._rows_of_windows().items() if key not in self.forecasts}
+        bands = self._bands()
+        varying = {*self.forecasts, *bands}
+        fixed = {key: values for key, values in self._rows_of_windows().items() if key not in varying}
+        last = np.arange(1, paths.steps + 1) == paths.steps
         for block in paths.blocks():
             yield {
+                **{key: np.where(last, values[block, None], np.nan).ravel() for key, values in bands.items()},
                 **{key: np.repeat(values[block], paths.steps) for key, values in fixed.items()},
                 "step": np.tile(np.arange(1, paths.steps + 1), len(paths.truth[block])),
                 "truth_time": paths.times[block].ravel(),
@@ -148,4 +166,10 @@ class Scorecard:
             Column(name=name, dtype="float64", unit=unit, description=f"forecast of truth by {name}")
             for name in (self.forecasts if self.paths is None else self.paths.forecasts)
         ]
-        return Schema(columns=(*described, *forecasters))
+        where = "" if self.paths is None else "; of the last step only"
+        ends = [
+            Column(name=name, dtype="float64", unit=unit, description=f"{side} end of the {share:.0%} interval{where}")
+            for share in (SHARES if self.uncertainty else ())
+            for name, side in zip(interval_columns(share), ("lower", "upper"), strict=True)
+        ]
+        return Schema(columns=(*described, *forecasters, *ends))

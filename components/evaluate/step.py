@@ -11,6 +11,7 @@ import numpy as np
 from components.evaluate.baselines import BASELINES, History, forecast_baselines
 from components.evaluate.config import EvaluateConfig
 from components.evaluate.holdout import Holdout
+from components.evaluate.judging import judge
 from components.evaluate.metrics import naive_error, score
 from components.evaluate.paths import Paths
 from components.evaluate.scorecard import Scorecard
@@ -71,6 +72,9 @@ def run(
     # An ensemble has to beat the baselines; how it stands to its members, the paired tests say.
     rivals = {name: scores for name, scores in table.items() if name not in model.members}
     verdict = compare(rivals, model=model.name, metric=config.metric, unit=prepared.preprocessing.target.unit)
+    uncertainty = None
+    if config.uncertainty is not None:
+        uncertainty = judge(config.uncertainty, prepared, model, holdout, forecasts, season=config.season)
     tests = _test_all(config, model.name, forecasts, holdout, prepared.preprocessing.horizon)
     card = Scorecard(
         model.name,
@@ -84,6 +88,7 @@ def run(
         tests,
         by_entity=_score_entities(forecasts, prepared, holdout),
         paths=Paths.of(model, prepared, holdout, config.baselines, History.of(prepared, season=config.season)),
+        uncertainty=uncertainty,
     )
     card.write_metrics(metrics_path)
     card.write_forecasts(forecasts_path)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from components.shared.schema import Column, Role, Schema
+from components.shared.schema import Column, Role, Schema, interval_columns
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -23,12 +23,6 @@ if TYPE_CHECKING:
 
 KEY = ("model", "origin", "time")
 """Columns that tell one forecast from another."""
-
-
-def ends(share: float) -> tuple[str, str]:
-    """Names of an interval's columns: ``lower_80`` and ``upper_80``; ``lower_97_5`` for 0.975."""
-    words = f"{100 * share:.6g}".replace(".", "_")
-    return f"lower_{words}", f"upper_{words}"
 
 
 def schema_of(plan: Plan) -> Schema:
@@ -47,7 +41,7 @@ def schema_of(plan: Plan) -> Schema:
     for share in plan.bands.shares:
         described += [
             Column(name=name, dtype="float64", unit=target.unit, description=f"{end} end of the {share:.6g} interval")
-            for name, end in zip(ends(share), ("lower", "upper"), strict=True)
+            for name, end in zip(interval_columns(share), ("lower", "upper"), strict=True)
         ]
     described.append(Column(name="interval_method", dtype="string", description="what the intervals are made from"))
     return Schema(columns=tuple(described))
@@ -74,7 +68,7 @@ class Answer:
         }
         # Inverting is increasing in the label, so quantiles of the label become quantiles of the target.
         for share, both in plan.bands.around(described, point).items():
-            for name, labels in zip(ends(share), both, strict=True):
+            for name, labels in zip(interval_columns(share), both, strict=True):
                 columns[name] = preprocessing.invert(labels, values)
         columns["interval_method"] = [plan.bands.method if plan.bands.shares else None] * len(origins)
         return cls(columns)

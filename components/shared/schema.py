@@ -140,3 +140,9 @@ class Schema(StrictModel):
         import pyarrow as pa
 
         return pa.schema([column.arrow_field() for column in self.columns])
+
+
+def interval_columns(share: float) -> tuple[str, str]:
+    """Names of an interval's columns: ``lower_80`` and ``upper_80``; ``lower_97_5`` for 0.975."""
+    words = f"{100 * share:.6g}".replace(".", "_")
+    return f"lower_{words}", f"upper_{words}"

@@ -5,7 +5,8 @@ import pytest
 
 from components.evaluate.holdout import Holdout
 from components.evaluate.metrics import score
-from components.evaluate.report import MOST_POINTS, build_page, metric_rows, plot_advantage, plot_forecasts
+from components.evaluate.plotting import MOST_POINTS
+from components.evaluate.report import build_page, metric_rows, plot_advantage, plot_forecasts
 from components.evaluate.scorecard import Scorecard
 from components.evaluate.verdict import compare
 from components.shared.artifacts import Prepared

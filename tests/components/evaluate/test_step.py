@@ -64,11 +64,53 @@ def test_the_numbers_follow_from_the_forecasts(evaluated: Path) -> None:
     assert table["ridge"]["directional_accuracy"] == pytest.approx(expected)
 
 
-def test_the_returned_numbers_are_the_table_without_its_nulls(evaluated: Path) -> None:
+def test_the_returned_numbers_are_the_table_without_its_nulls_and_how_sure_forecasts_are(evaluated: Path) -> None:
     numbers = read_json(evaluated / "numbers.json")
     table = read_json(evaluated / "metrics" / "metrics.json")["table"]
     assert table["random_walk"]["directional_accuracy"] is None
-    assert numbers == {f"{f}/{m}": v for f, scores in table.items() for m, v in scores.items() if v is not None}
+    expected = {f"{f}/{m}": v for f, scores in table.items() for m, v in scores.items() if v is not None}
+    judged = read_json(evaluated / "metrics" / "metrics.json")["uncertainty"]["forecasters"]
+    assert list(judged) == list(table)
+    expected |= {f"{name}/crps": found["crps"] for name, found in judged.items()}
+    expected |= {f"{name}/coverage_90": 100 * found["intervals"][2]["coverage"] for name, found in judged.items()}
+    assert numbers == expected
+
+
+def test_the_bands_in_the_table_are_those_that_were_judged(evaluated: Path) -> None:
+    frame = Table.open(evaluated / "forecasts").read().to_pandas()
+    judged = read_json(evaluated / "metrics" / "metrics.json")["uncertainty"]
+    assert (judged["method"], judged["source"], list(judged["stages"])) == ("adaptive", "none", ["split", "adaptive"])
+    for interval in judged["forecasters"]["feedforward"]["intervals"]:
+        words = f"{100 * interval['share']:.0f}"
+        held = frame["truth"].between(frame[f"lower_{words}"], frame[f"upper_{words}"])
+        assert held.mean() == pytest.approx(interval["coverage"])
+        assert (frame[f"upper_{words}"] - frame[f"lower_{words}"]).mean() == pytest.approx(interval["width"])
+
+
+def test_bands_can_be_left_out(tmp_path: Path, prepared_folder: Path, model_folder: Path) -> None:
+    numbers, content = evaluate(tmp_path, prepared_folder, model_folder, EvaluateConfig(uncertainty=None))
+    assert "uncertainty" not in content
+    assert "feedforward/crps" not in numbers
+    assert "lower_90" not in Table.open(tmp_path / "forecasts").schema.names
+
+
+def test_conformalised_quantiles_need_quantiles(tmp_path: Path, prepared_folder: Path, model_folder: Path) -> None:
+    config = EvaluateConfig.parse({"uncertainty": {"method": "cqr"}}, section="evaluate")
+    with pytest.raises(InputError, match=r"cqr.*feedforward has none.*choose adaptive or split"):
+        evaluate(tmp_path, prepared_folder, model_folder, config)
+
+
+def test_a_network_with_dropout_is_shown_before_and_after_calibration(
+    tmp_path: Path, prepared_folder: Path, network_folder: Any
+) -> None:
+    model = network_folder("feedforward", units=(8,), dropout=0.3)
+    _, content = evaluate(tmp_path, prepared_folder, model)
+    stages = content["uncertainty"]["stages"]
+    assert list(stages) == ["raw", "split", "cqr", "adaptive"]
+    assert content["uncertainty"]["source"] == "mc_dropout"
+    page = (tmp_path / "report.html").read_text()
+    assert "raw: Monte Carlo dropout" in page
+    assert "before calibration" in page
 
 
 def test_mase_is_scaled_by_the_train_rows(evaluated: Path, prepared_folder: Path) -> None:

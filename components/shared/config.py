@@ -20,6 +20,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from components.shared.errors import InputError
 
+# The same safe loader in C, ten times as fast: a catalog is the larger part of starting a run.
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 KeyPath = tuple[str | int, ...]
 M = TypeVar("M", bound=BaseModel)
 
@@ -70,8 +73,8 @@ def read_yaml(path: str | Path) -> ConfigSource:
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        source = ConfigSource(yaml.safe_load(text) or {}, file=str(path))
+        root = yaml.compose(text, Loader=_LOADER)
+        source = ConfigSource(yaml.load(text, Loader=_LOADER) or {}, file=str(path))
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read config file {path}: {error}") from error
     except yaml.YAMLError as error:

@@ -14,6 +14,7 @@ import click
 
 from local_runner.device import DEVICES
 from local_runner.doctor.command import doctor_command
+from local_runner.parity.command import parity_command
 from local_runner.plain_output import tolerant
 from local_runner.runs_cli import ROOT, runs_group
 from local_runner.serve.command import serve_command
@@ -101,6 +102,7 @@ def why_command(task: str, run: str, root: Path) -> None:
 
 
 main.add_command(doctor_command)
+main.add_command(parity_command)
 main.add_command(runs_group)
 main.add_command(serve_command)
 

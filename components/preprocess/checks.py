@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from components.preprocess.arrays import let_go
+from components.preprocess.origins import in_blocks
 from components.preprocess.rows import SHOWN, BadCells, Rows
 from components.preprocess.scaling import is_constant
 from components.preprocess.splits import Splits
-from components.preprocess.windows import raw_labels
+from components.preprocess.windows import train_labels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -48,17 +50,18 @@ def date_of(time: np.datetime64) -> str:
 def _target_problems(
     rows: Rows, name: str, transform: TargetTransform, horizon: int, splits: Splits | None
 ) -> list[str]:
-    missing = np.flatnonzero(np.isnan(rows.targets))
-    if len(missing):
+    missing = _found(rows.targets, np.isnan)
+    if missing.count:
         return [
-            f"the target column {name} is missing in {_at(missing, rows.times)}: it may never be missing. "
+            f"the target column {name} is missing in {_cells(missing, rows.times)}: it may never be missing. "
             f"Drop those rows with ingest.filter: [{{column: {name}, op: is_not_null}}]."
         ]
     if name in rows.infinite:
         return []
-    if transform == "log_return" and np.any(rows.targets <= 0):
+    low = _found(rows.targets, lambda block: block <= 0) if transform == "log_return" else BadCells()
+    if low.count:
         return [
-            f"the target column {name} is zero or negative in {_at(np.flatnonzero(rows.targets <= 0), rows.times)}: "
+            f"the target column {name} is zero or negative in {_cells(low, rows.times)}: "
             "a log-return needs positive values. Set preprocess.target_transform: difference."
         ]
     return _constant_problems(rows.targets, name, transform, horizon, splits)
@@ -70,11 +73,12 @@ def _constant_problems(
     if not len(targets):
         return []
     train = None if splits is None else splits.origins["train"]
-    where = "in the whole table" if train is None else f"up to row {train[-1] + horizon}, the last a train label uses"
-    seen = targets if splits is None else splits.fit_on(targets, beyond=horizon)
-    if is_constant(seen):
-        return [f"the target column {name} is constant: {seen[0]:g} {where}. Choose another column."]
-    if train is not None and is_constant(raw_labels(targets, train, horizon, transform)):
+    where = "in the whole table" if train is None else f"up to row {train.last + horizon}, the last a train label uses"
+    whole = Splits({}, (slice(0, len(targets)),))
+    extremes = (splits or whole).fit_on(targets, beyond=horizon if splits else 0).extremes()
+    if is_constant(np.asarray(extremes)):
+        return [f"the target column {name} is constant: {extremes[0]:g} {where}. Choose another column."]
+    if train is not None and is_constant(np.asarray(train_labels(targets, train, horizon, transform).extremes())):
         return [
             f"the label of {name} does not vary on train rows: its {transform} over {horizon} rows is always the same. "
             "Choose another preprocess.target_transform or horizon."
@@ -106,19 +110,40 @@ def entity_problems(rows: Rows) -> list[str]:
 def _time_problems(rows: Rows) -> list[str]:
     problems = []
     times = rows.times
-    missing = np.flatnonzero(np.isnat(times))
-    if len(missing):
-        problems.append(f"the time is missing in {_at(missing, times)}: give every row one.")
-    first = [part.start for part in rows.series]
+    missing = _found(times, np.isnat)
+    if missing.count:
+        problems.append(f"the time is missing in {_cells(missing, times)}: give every row one.")
+    no_time = np.timedelta64(0, "us")
     for wrong, what, remedy in (
-        (np.diff(times) < np.timedelta64(0, "us"), "go back", "sort the table by time"),
-        (np.diff(times) == np.timedelta64(0, "us"), "are repeated", "drop duplicates"),
+        (lambda steps: steps < no_time, "go back", "sort the table by time"),
+        (lambda steps: steps == no_time, "are repeated", "drop duplicates"),
     ):
-        where = np.setdiff1d(np.flatnonzero(wrong) + 1, first)
-        if len(where):
+        where = _steps(times, rows.series, wrong)
+        if where.count:
             within = " within an entity" if rows.entities else ""
-            problems.append(f"times must increase{within}, but {what} in {_at(where, times)}: {remedy}.")
+            problems.append(f"times must increase{within}, but {what} in {_cells(where, times)}: {remedy}.")
     return problems
+
+
+def _found(values: NDArray[Any], wrong: Callable[[NDArray[Any]], NDArray[np.bool_]]) -> BadCells:
+    """Rows whose value is ``wrong``, looked for in blocks."""
+    cells = BadCells()
+    for rows in in_blocks(range(len(values))):
+        cells.add(np.flatnonzero(wrong(values[rows])) + rows.start)
+        let_go(values)
+    return cells
+
+
+def _steps(
+    times: NDArray[np.datetime64], series: Sequence[slice], wrong: Callable[[NDArray[Any]], NDArray[np.bool_]]
+) -> BadCells:
+    """Rows whose time after the one before, in their own series, is ``wrong``."""
+    cells = BadCells()
+    for part in series:
+        for rows in in_blocks(range(part.start + 1, part.stop)):
+            cells.add(np.flatnonzero(wrong(np.diff(times[rows.start - 1 : rows.stop]))) + rows.start)
+            let_go(times)
+    return cells
 
 
 def _at(rows: Sequence[int] | NDArray[np.intp], times: NDArray[np.datetime64]) -> str:

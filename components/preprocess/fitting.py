@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from components.preprocess.arrays import let_go
+from components.preprocess.column_fit import fit
 from components.preprocess.columns import Columns
 from components.preprocess.config import PreprocessConfig
+from components.preprocess.origins import Origins
 from components.preprocess.rows import Rows
-from components.preprocess.scaling import fit_feature, impute, is_constant
-from components.preprocess.selection import keep_best, mutual_information, sample_origins
+from components.preprocess.selection import MOST_SAMPLES, keep_best, mutual_information
 from components.preprocess.splits import Splits
 from components.preprocess.windows import raw_labels
 from components.shared.errors import InputError
 from components.shared.preprocessing import FeatureScaling, TargetScaling
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+from components.shared.progress import report
 
 LOGGER = logging.getLogger(__name__)
 
@@ -50,17 +47,17 @@ def fit_features(
         if name in columns.calendar:
             scalings[position] = FeatureScaling(name=name, fill=0.0, center=0.0, scale=1.0)
             continue
-        seen = splits.fit_on(rows.filled[position])
-        scaling = fit_feature(name, seen, config.scaling)
-        if scaling is None:
+        found = fit(name, splits.fit_on(rows.filled[position]), config.scaling)
+        if found is None:
             dropped[name] = "no value on the train rows"
             continue
-        scalings[position] = scaling
-        if is_constant(impute(seen, scaling.fill)):
+        scalings[position] = found.scaling
+        if found.constant:
             constant.append(name)
         let_go(rows.filled)
+        report("feature fitted", position + 1, len(columns.features))
     if not scalings:
-        last = splits.origins["train"][-1]
+        last = splits.origins["train"].last
         raise InputError(f"no feature has a value on the train rows (0 to {last}): {', '.join(columns.features)}.")
     for name, reason in dropped.items():
         LOGGER.warning("feature %s is dropped: %s", name, reason)
@@ -74,12 +71,12 @@ def fit_features(
 def score(
     rows: Rows,
     scalings: dict[int, FeatureScaling],
-    train: NDArray[np.int64],
+    train: Origins,
     target: TargetScaling,
     config: PreprocessConfig,
 ) -> dict[str, float]:
     """Mutual information of each feature at the origin with the label, by name, on train origins."""
-    sample = sample_origins(train)
+    sample = train.thinned(MOST_SAMPLES)
     label = raw_labels(rows.targets, sample, config.horizon_rows, target.transform)
     return {
         scaling.name: mutual_information(scaling.apply(rows.filled[position, sample]), label, config.seed)

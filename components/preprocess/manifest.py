@@ -5,18 +5,18 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from components.preprocess.checks import date_of
 from components.preprocess.columns import Columns
 from components.preprocess.config import PreprocessConfig
 from components.preprocess.fitting import Fitted
+from components.preprocess.origins import Origins
 from components.preprocess.rows import SHOWN, Rows
 from components.preprocess.splits import Splits
 from components.shared.artifacts import Table
 from components.shared.preprocessing import EntityRows, Preprocessing, SplitRows, TargetScaling
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 LOGGER = logging.getLogger(__name__)
@@ -72,13 +72,13 @@ def figures(manifest: Preprocessing) -> dict[str, Any]:
     }
 
 
-def _split_rows(origins: NDArray[np.int64], times: NDArray[np.datetime64]) -> SplitRows:
-    dates = times[origins]
+def _split_rows(origins: Origins, times: NDArray[np.datetime64]) -> SplitRows:
+    earliest, latest = origins.spanned(times)
     return SplitRows(
-        first=int(origins[0]),
-        last=int(origins[-1]),
-        first_date=date_of(dates.min()),
-        last_date=date_of(dates.max()),
+        first=origins.first,
+        last=origins.last,
+        first_date=date_of(earliest),
+        last_date=date_of(latest),
         windows=len(origins),
     )
 
@@ -87,10 +87,9 @@ def _entities(rows: Rows, splits: Splits) -> tuple[EntityRows, ...]:
     """The series of a panel with their windows; those that are too short for any are said aloud."""
     if not rows.entities:
         return ()
-    bounds = [entity.first for entity in rows.entities] + [rows.entities[-1].stop]
-    windows = sum(np.diff(np.searchsorted(origins, bounds)) for origins in splits.origins.values())
+    windows = [sum(map(len, parts)) for parts in zip(*(o.parts for o in splits.origins.values()), strict=True)]
     described = tuple(
-        EntityRows(name=str(entity.name), first=entity.first, last=entity.stop - 1, windows=int(count))
+        EntityRows(name=str(entity.name), first=entity.first, last=entity.stop - 1, windows=count)
         for entity, count in zip(rows.entities, windows, strict=True)
     )
     short = [entity.name for entity in described if not entity.windows]

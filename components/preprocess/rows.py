@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 BATCH_BYTES = 8 << 20
 SHOWN = 3
+RAW = "raw.npy"
+"""Holds ``Rows.filled`` until the features are written."""
 LARGEST = float(np.finfo(np.float32).max)
 """Features are stored as float32, where anything larger is infinite."""
 
@@ -50,8 +52,8 @@ class Entity(NamedTuple):
 class Rows:
     """Raw values of a table, oldest row first; in a panel, oldest row of each entity first.
 
-    ``times`` datetime64[us] (rows,); ``targets`` float64 (rows,), NaN where missing; ``filled`` float64
-    (features, rows) on disk, each feature contiguous and filled forward, NaN before its first known value.
+    All on disk: ``times`` datetime64[us] (rows,); ``targets`` float64 (rows,), NaN where missing; ``filled`` float64
+    (features, rows), each feature contiguous and filled forward, NaN before its first known value.
     ``infinite`` counts, by column, values that are infinite or do not fit a float32. ``entities`` are the series of a
     panel in the order of their rows, none for one series.
     """
@@ -70,17 +72,17 @@ class Rows:
         return [slice(entity.first, entity.stop) for entity in self.entities]
 
 
-def read_rows(table: Table, columns: Columns, scratch: Path) -> Rows:
-    """Read the time, the target and the features of ``table``; ``scratch`` is the file of ``Rows.filled``.
+def read_rows(table: Table, columns: Columns, folder: Path) -> Rows:
+    """Read the time, the target and the features of ``table`` into ``times.npy``, ``targets.npy`` and ``raw.npy``.
 
     Raises:
-        OSError: no room on the disk for the scratch file.
+        OSError: no room on the disk for them in ``folder``.
     """
     import pyarrow as pa
 
-    times = np.empty(table.rows, dtype="datetime64[us]")
-    targets = np.empty(table.rows, dtype=np.float64)
-    filled = allocate(scratch, (len(columns.features), table.rows), np.float64)
+    times = allocate(folder / "times.npy", (table.rows,), "datetime64[us]")
+    targets = allocate(folder / "targets.npy", (table.rows,), np.float64)
+    filled = allocate(folder / RAW, (len(columns.features), table.rows), np.float64)
     carried = np.full(len(columns.features), np.nan)
     infinite: dict[str, BadCells] = {}
     runs: list[Entity] = []
@@ -102,9 +104,12 @@ def read_rows(table: Table, columns: Columns, scratch: Path) -> Rows:
                 continue
             filled[position, start:end] = _fill_after(carried[position], values[name], begins)
             carried[position] = filled[position, end - 1] if end > start else carried[position]
-        let_go(filled)
+        for array in (filled, times, targets):
+            let_go(array)
         start = end
         report("row", end, table.rows)
+    for array in (times, targets):
+        array.flush()  # type: ignore[attr-defined]
     pa.default_memory_pool().release_unused()  # Arrow keeps what it has read into, and here nothing more is read
     return Rows(times, targets, filled, infinite, tuple(runs))
 

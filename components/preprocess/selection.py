@@ -16,11 +16,6 @@ MOST_SAMPLES = 20_000
 """The estimate costs n log n a feature and its error falls as the root of n: more origins than this are thinned."""
 
 
-def sample_origins(origins: NDArray[np.int64]) -> NDArray[np.int64]:
-    """At most ``MOST_SAMPLES`` of the origins, evenly spaced, shape (samples,)."""
-    return origins[:: max(1, -(-len(origins) // MOST_SAMPLES))]
-
-
 def mutual_information(feature: NDArray[np.float64], label: NDArray[np.float64], seed: int) -> float:
     """Mutual information in nats of a feature at the origin with the label; zero for a constant feature.
 

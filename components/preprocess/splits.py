@@ -12,13 +12,16 @@ train label is of a day that another entity is validated on.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from components.preprocess.arrays import let_go
+from components.preprocess.column_fit import Values
 from components.preprocess.config import PreprocessConfig, SplitShares
+from components.preprocess.origins import Origins, in_blocks
 from components.shared.preprocessing import HORIZONS, SPLITS
 
 if TYPE_CHECKING:
@@ -30,27 +33,32 @@ MINIMUM_WINDOWS = 8
 
 @dataclass(frozen=True)
 class Splits:
-    """Origin rows of each split, ascending, (origins,); and ``fitted``, the rows that features are fitted on.
+    """Origin rows of each split, and ``fitted``, the rows that features are fitted on.
 
     Fitted on are, of each series with train origins, the rows from its first to its last train origin.
     """
 
-    origins: Mapping[str, NDArray[np.int64]]
+    origins: Mapping[str, Origins]
     fitted: tuple[slice, ...]
 
     @classmethod
     def of_series(cls, origins: Sequence[Mapping[str, range]], firsts: Sequence[int]) -> Self:
         """Join the origins of series that begin at the rows ``firsts``."""
-        joined = {
-            name: np.concatenate([np.arange(part[name].start, part[name].stop) for part in origins]) for name in SPLITS
-        }
+        joined = {name: Origins(tuple(_not_negative(part[name]) for part in origins)) for name in SPLITS}
         trained = [(first, part["train"].stop) for first, part in zip(firsts, origins, strict=True) if part["train"]]
         return cls(joined, tuple(slice(first, stop) for first, stop in trained))
 
-    def fit_on(self, values: NDArray[np.float64], beyond: int = 0) -> NDArray[np.float64]:
-        """Values, (rows,), at the rows to fit on and ``beyond`` more of each series, (fitted rows,)."""
-        parts = [values[part.start : part.stop + beyond] for part in self.fitted]
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+    def fit_on(self, values: NDArray[np.float64], beyond: int = 0) -> Values:
+        """Values, (rows,), at the rows to fit on and ``beyond`` more of each series."""
+        parts = [slice(part.start, part.stop + beyond) for part in self.fitted]
+
+        def blocks() -> Iterator[NDArray[np.float64]]:
+            for part in parts:
+                for rows in in_blocks(part):
+                    yield values[rows]
+                    let_go(values)
+
+        return Values(blocks, sum(part.stop - part.start for part in parts))
 
 
 def split_origins(rows: int, lookback: int, horizon: int, shares: SplitShares) -> dict[str, range]:
@@ -79,13 +87,21 @@ def split_panel(
 
     A split may be left without windows; :func:`too_few_in_panel` says so to the user.
     """
-    dates = np.unique(times)
+    dates = distinct(times)
     cuts = dates[np.minimum(_cuts(len(dates), shares), len(dates) - 1)]
     origins = []
     for rows in series:
         validation, test = (rows.start + np.searchsorted(times[rows], cuts)).tolist()
         origins.append(_between(rows.start, validation, test, rows.stop, lookback, horizon))
     return Splits.of_series(origins, [rows.start for rows in series])
+
+
+def distinct(times: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
+    """The times that occur, ascending, each once; memory grows with those, not with the rows."""
+    found = times[:0]
+    for rows in in_blocks(range(len(times))):
+        found = np.union1d(found, times[rows])
+    return found
 
 
 def too_few_in_panel(
@@ -97,7 +113,7 @@ def too_few_in_panel(
         return None
     longest = max(rows.stop - rows.start for rows in series)
     counts = ", ".join(f"{count:,} {name}" for name, count in found.items())
-    dates, horizon = len(np.unique(times)), config.horizon_rows
+    dates, horizon = len(distinct(times)), config.horizon_rows
     alone = too_few_rows(dates, config.lookback, horizon, config.split)
     needed = f" {alone.replace('the table has', 'As one series, the panel would have', 1)}" if alone else ""
     return (
@@ -150,6 +166,11 @@ def _between(first: int, validation: int, test: int, stop: int, lookback: int, h
     earliest = first + lookback - 1
     parts = ((earliest, validation), (max(validation, earliest), test), (max(test, earliest), stop))
     return {name: range(begin, end - horizon) for name, (begin, end) in zip(SPLITS, parts, strict=True)}
+
+
+def _not_negative(rows: range) -> range:
+    """The same rows; a series too short for any has a stop before its start."""
+    return range(rows.start, max(rows.start, rows.stop))
 
 
 def _remedies(rows: int, lookback: int, horizon: int, shares: SplitShares) -> str:

@@ -18,9 +18,9 @@ from components.preprocess.columns import Columns, choose
 from components.preprocess.config import PreprocessConfig
 from components.preprocess.fitting import fit_features
 from components.preprocess.manifest import describe, figures
-from components.preprocess.rows import Rows, read_rows
+from components.preprocess.rows import RAW, Rows, read_rows
 from components.preprocess.splits import Splits, split_origins, split_panel, too_few_in_panel, too_few_rows
-from components.preprocess.windows import fit_target, label_rows, window_starts, write_features
+from components.preprocess.windows import fit_target, write_features, write_labels, write_starts
 from components.shared import calendar
 from components.shared.artifacts import Table
 from components.shared.errors import InputError
@@ -43,8 +43,7 @@ def run(config: PreprocessConfig, table_path: str | Path, prepared_path: str | P
     table = Table.open(table_path)
     columns = usable_columns(table, config)
     with room_for(prepared_path, table.rows, len(columns.features)), new_folder(prepared_path) as scratch:
-        raw = scratch / "raw.npy"
-        rows = read_rows(table, columns, raw)
+        rows = read_rows(table, columns, scratch)
         splits = usable_splits(table, rows, columns, config)
         train = splits.origins["train"]
         target = fit_target(
@@ -55,7 +54,7 @@ def run(config: PreprocessConfig, table_path: str | Path, prepared_path: str | P
         write_features(scratch / "features.npy", rows.filled, list(fitted.features), list(fitted.features.values()))
         write_rows(scratch, rows, splits, manifest)
         manifest.write(scratch / "preprocessing.json")
-        raw.unlink()
+        (scratch / RAW).unlink()
     return figures(manifest)
 
 
@@ -103,12 +102,10 @@ def _panel_splits(rows: Rows, config: PreprocessConfig) -> tuple[list[str], Spli
 
 
 def write_rows(folder: Path, rows: Rows, splits: Splits, manifest: Preprocessing) -> None:
-    """Write what is not a feature: labels, targets, times, and the window starts of each split."""
-    np.save(folder / "labels.npy", label_rows(rows.targets, manifest.horizon, manifest.target, rows.series))
-    np.save(folder / "targets.npy", rows.targets)
-    np.save(folder / "times.npy", rows.times)
+    """Write the labels and the window starts of each split; targets and times lie there since they were read."""
+    write_labels(folder / "labels.npy", rows.targets, manifest.horizon, manifest.target, rows.series)
     for name, origins in splits.origins.items():
-        np.save(folder / f"starts-{name}.npy", window_starts(origins, manifest.lookback))
+        write_starts(folder / f"starts-{name}.npy", origins, manifest.lookback)
 
 
 def _row_problems(table: Table, config: PreprocessConfig) -> list[str]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from components.preprocess.arrays import allocate, let_go
-from components.preprocess.scaling import center_and_scale
+from components.preprocess.column_fit import Values, scale_of
+from components.preprocess.origins import Origins, in_blocks
 from components.shared.preprocessing import FeatureScaling, TargetScaling, TargetTransform
 
 if TYPE_CHECKING:
@@ -30,33 +31,56 @@ def raw_labels(
     return unscaled.label(targets[rows + horizon], targets[rows])
 
 
+def train_labels(targets: NDArray[np.float64], train: Origins, horizon: int, transform: TargetTransform) -> Values:
+    """Labels of the ``train`` origins before scaling, in blocks."""
+    unscaled = TargetScaling(name="", transform=transform, center=0.0, scale=1.0)
+
+    def blocks() -> Iterator[NDArray[np.float64]]:
+        for rows in train.blocks():
+            yield unscaled.label(targets[rows.start + horizon : rows.stop + horizon], targets[rows])
+            let_go(targets)
+
+    return Values(blocks, len(train))
+
+
 def fit_target(
     column: Column,
     targets: NDArray[np.float64],
-    train: Sequence[int] | NDArray[np.int64],
+    train: Origins,
     horizon: int,
     transform: TargetTransform,
     kind: Scaling,
 ) -> TargetScaling:
     """Fit the label's centre and scale on the labels of the ``train`` origins."""
-    center, scale = center_and_scale(raw_labels(targets, train, horizon, transform), kind)
+    center, scale = scale_of(train_labels(targets, train, horizon, transform), kind)
     return TargetScaling(name=column.name, unit=column.unit, transform=transform, center=center, scale=scale)
 
 
-def label_rows(
-    targets: NDArray[np.float64], horizon: int, scaling: TargetScaling, series: Iterable[slice] = (slice(None),)
-) -> NDArray[np.float32]:
-    """Scaled label of each row as an origin, shape (rows,); NaN in the last ``horizon`` rows of each series."""
-    labels = np.full(len(targets), np.nan, dtype=np.float32)
-    for rows in series:
-        own = targets[rows]
-        labels[rows][:-horizon] = scaling.label(own[horizon:], own[:-horizon])
-    return labels
+def write_labels(
+    path: Path, targets: NDArray[np.float64], horizon: int, scaling: TargetScaling, series: Iterable[slice]
+) -> None:
+    """Scaled label of each row as an origin, float32 (rows,); NaN in the last ``horizon`` rows of each series."""
+    labels = allocate(path, targets.shape, np.float32)
+    for part in series:
+        known = range(part.start, max(part.start, part.stop - horizon))
+        for rows in in_blocks(known):
+            labels[rows] = scaling.label(targets[rows.start + horizon : rows.stop + horizon], targets[rows])
+            let_go(labels)
+            let_go(targets)
+        labels[known.stop : part.stop] = np.nan
+    labels.flush()  # type: ignore[attr-defined]
 
 
-def window_starts(origins: Sequence[int] | NDArray[np.int64], lookback: int) -> NDArray[np.int64]:
-    """First rows of the windows that end at ``origins``, shape (origins,)."""
-    return np.asarray(origins, dtype=np.int64) - (lookback - 1)
+def write_starts(path: Path, origins: Origins, lookback: int) -> None:
+    """First rows of the windows that end at ``origins``, int64 (origins,)."""
+    starts = allocate(path, (len(origins),), np.int64)
+    done = 0
+    for rows in origins.blocks():
+        count = rows.stop - rows.start
+        starts[done : done + count] = np.arange(rows.start, rows.stop) - (lookback - 1)
+        done += count
+        let_go(starts)
+    starts.flush()  # type: ignore[attr-defined]
 
 
 def write_features(

@@ -93,7 +93,7 @@ class Column:
         places = [share * (summary.known - 1) for share in shares]
         ranks = {rank for place in places for rank in (int(place), min(int(place) + 1, summary.known - 1))}
         values = self.at_ranks(sorted(ranks), summary)
-        return [_between(values[int(p)], values[min(int(p) + 1, summary.known - 1)], p - int(p)) for p in places]
+        return [between(values[int(p)], values[min(int(p) + 1, summary.known - 1)], p - int(p)) for p in places]
 
     def _values(self) -> str:
         cell = f"CAST({self.dialect.identifier(self.name)} AS {self.dialect.real})"
@@ -133,6 +133,6 @@ def _scale(low: float, high: float) -> float:
     return BUCKETS / half if half else math.inf
 
 
-def _between(lower: float, upper: float, share: float) -> float:
-    # NumPy's way, which is exact at both ends: its results and these are the same to the bit.
+def between(lower: float, upper: float, share: float) -> float:
+    """The value a share of the way from one to another, as NumPy has it: exact at both ends."""
     return lower + (upper - lower) * share if share < 0.5 else upper - (upper - lower) * (1 - share)

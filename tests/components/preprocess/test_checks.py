@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from components.preprocess.checks import date_of, value_problems
+from components.preprocess.origins import Origins
 from components.preprocess.rows import BadCells, Entity, Rows
 from components.preprocess.splits import Splits
 
 ROWS = 100
-TRAIN = Splits({"train": np.arange(9, 50)}, (slice(0, 50),))
+TRAIN = Splits({"train": Origins((range(9, 50),))}, (slice(0, 50),))
 
 
 def rows(targets: np.ndarray, **changes: object) -> Rows:

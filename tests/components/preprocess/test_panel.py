@@ -75,19 +75,19 @@ def test_no_window_or_label_crosses_an_entity_and_no_train_label_reaches_validat
     entity = np.repeat(np.arange(len(days)), [len(part) for part in days])
     found = split_panel(times, series, lookback, horizon, SplitShares(train=train, validation=0.2))
     for name in SPLITS:
-        origins = found.origins[name]
+        origins = np.asarray(found.origins[name])
         assert (np.diff(origins) > 0).all()
         np.testing.assert_array_equal(entity[origins - (lookback - 1)], entity[origins])
         np.testing.assert_array_equal(entity[origins + horizon], entity[origins])
     for earlier, later in itertools.pairwise(SPLITS):
-        before, after = found.origins[earlier], found.origins[later]
+        before, after = np.asarray(found.origins[earlier]), np.asarray(found.origins[later])
         if len(before) and len(after):
             assert times[before + horizon].max() < times[after].min()
         for one in set(entity[before]) & set(entity[after]):
             gap = after[entity[after] == one][0] - before[entity[before] == one][-1]
             assert gap > horizon, "the embargo is shorter than the horizon"
     trained = np.concatenate([np.arange(part.start, part.stop) for part in found.fitted] or [np.empty(0, int)])
-    assert set(entity[trained]) == set(entity[found.origins["train"]])
+    assert set(entity[trained]) == set(entity[np.asarray(found.origins["train"])])
 
 
 @given(rows=st.integers(100, 400))

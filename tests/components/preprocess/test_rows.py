@@ -21,7 +21,7 @@ ROWS = 420
 def read(table: Table, folder: Path) -> tuple[Columns, Rows]:
     columns = choose(table.schema, target_history=True)
     assert isinstance(columns, Columns)
-    return columns, read_rows(table, columns, folder / "raw.npy")
+    return columns, read_rows(table, columns, folder)
 
 
 def read_in_batches_of(count: int, monkeypatch: pytest.MonkeyPatch) -> None:

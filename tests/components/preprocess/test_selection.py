@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from sklearn.feature_selection import mutual_info_regression
 
-from components.preprocess.selection import MOST_SAMPLES, keep_best, mutual_information, sample_origins
+from components.preprocess.origins import Origins
+from components.preprocess.selection import MOST_SAMPLES, keep_best, mutual_information
 
 
 def test_scores_agree_with_scikit_learn_and_repeat() -> None:
@@ -39,7 +40,7 @@ def test_the_best_are_kept_in_their_order(top_k: int, always: list[str], kept: l
 
 @pytest.mark.parametrize("count", [1, MOST_SAMPLES, MOST_SAMPLES + 1, 10 * MOST_SAMPLES + 7])
 def test_a_sample_spans_the_origins_and_is_bounded(count: int) -> None:
-    sample = sample_origins(np.arange(29, 29 + count))
+    sample = Origins((range(29, 29 + count // 3), range(29 + count // 3, 29 + count))).thinned(MOST_SAMPLES)
     assert sample[0] == 29
     assert min(count, MOST_SAMPLES // 2) <= len(sample) <= MOST_SAMPLES
     assert 29 + count - sample[-1] <= max(1, *np.diff(sample[:2]), 1)

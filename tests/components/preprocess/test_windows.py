@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.preprocess import windows
+from components.preprocess import origins, windows
+from components.preprocess.origins import Origins
 from components.shared.preprocessing import FeatureScaling, TargetScaling
 
 TARGETS = np.array([1.0, 2.0, 4.0, 8.0, 16.0, 64.0])
@@ -20,13 +21,24 @@ def test_a_label_is_the_target_at_origin_plus_horizon(transform: str, expected: 
     np.testing.assert_allclose(windows.raw_labels(TARGETS, range(0, 2), 2, transform), expected)
 
 
-def test_the_last_horizon_rows_have_no_label() -> None:
-    labels = windows.label_rows(TARGETS, 2, TargetScaling(name="y", transform="level", center=4.0, scale=2.0))
-    np.testing.assert_array_equal(labels, np.array([0, 2, 6, 30, np.nan, np.nan], dtype=np.float32))
+@pytest.mark.parametrize("block", [1, 3, 100])
+def test_the_last_horizon_rows_of_each_series_have_no_label(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int
+) -> None:
+    monkeypatch.setattr(origins, "BLOCK_ROWS", block)
+    scaling = TargetScaling(name="y", transform="level", center=4.0, scale=2.0)
+    series = [slice(0, 4), slice(4, 5), slice(5, 6)]
+    windows.write_labels(tmp_path / "one.npy", TARGETS, 2, scaling, [slice(0, 6)])
+    windows.write_labels(tmp_path / "three.npy", TARGETS, 2, scaling, series)
+    np.testing.assert_array_equal(np.load(tmp_path / "one.npy"), np.float32([0, 2, 6, 30, np.nan, np.nan]))
+    np.testing.assert_array_equal(np.load(tmp_path / "three.npy"), np.float32([0, 2, *[np.nan] * 4]))
 
 
-def test_windows_end_at_their_origins() -> None:
-    np.testing.assert_array_equal(windows.window_starts(range(4, 7), 3), [2, 3, 4])
+@pytest.mark.parametrize("block", [1, 2, 100])
+def test_windows_end_at_their_origins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int) -> None:
+    monkeypatch.setattr(origins, "BLOCK_ROWS", block)
+    windows.write_starts(tmp_path / "starts.npy", Origins((range(4, 7), range(7, 7), range(11, 13))), 3)
+    np.testing.assert_array_equal(np.load(tmp_path / "starts.npy"), [2, 3, 4, 9, 10])
 
 
 def test_features_are_interleaved_block_by_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,7 +81,8 @@ def _answering(model: TrainedModel) -> Answering:
     def call(*arrays: Any) -> Any:
         return network(dict(zip(names, arrays, strict=True)) if len(names) > 1 else arrays[0], training=False)
 
-    compiled = _compiled(call, [network.input_shape] if len(names) == 1 else [network.input_shape[n] for n in names])
+    shapes = {tensor.name: tuple(tensor.shape) for tensor in network.inputs}
+    compiled = _compiled(call, [shapes[name] for name in names])
     path = model.preprocessing.predict != "label"
     return lambda inputs: _of_target(compiled(*(inputs[name] for name in names)), path=path)
 

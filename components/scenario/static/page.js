@@ -263,6 +263,7 @@ async function open() {
   $("goalfeature").replaceChildren(...groupsOf(about.features).map((group, i) => new Option(group.name, i)));
   writeBase();
   listen();
+  $("main").inert = false; // nothing can be pressed before somebody listens
   changed();
 }
 

@@ -1,4 +1,4 @@
-"""``python -m pipelines``: compile graphs and list what there is to run."""
+"""``python -m pipelines``: compile graphs, list what there is to run, and hand it to a cloud."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ from pathlib import Path
 import click
 
 from components.shared.errors import TandemError
+from pipelines.cloud import commands
 
 
-@click.group(help="Compile pipelines and list experiments.", context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    help="Compile pipelines, and run them on Vertex AI or a Kubeflow server.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 def main() -> None:
     pass
 
@@ -58,6 +62,10 @@ def list_command() -> None:
         for config in experiments.config_names(name):
             description = read_yaml(experiments.CONFIGS / f"{config}.yaml").data.get("description", "")
             click.echo(f"  --config {config:<20} {description}")
+
+
+for command in commands.COMMANDS:
+    main.add_command(command)
 
 
 def entry() -> None:

@@ -25,6 +25,14 @@ def compile_pipeline(name: str, target: Path, *, image_names: Mapping[str, str] 
     Raises:
         InputError: the name is unknown, or the default experiment is not valid.
     """
+    text = _with_images(compiled_text(name), image_names or {})
+    with files.new_file(target) as scratch_file:
+        scratch_file.write_text(text, encoding="utf-8")
+    return target
+
+
+def compiled_text(name: str) -> str:
+    """What compiling gives now, with symbolic images; see :func:`compile_pipeline`."""
     from kfp import compiler
 
     experiment = experiments.resolve(name)
@@ -32,10 +40,7 @@ def compile_pipeline(name: str, target: Path, *, image_names: Mapping[str, str] 
     with tempfile.TemporaryDirectory() as scratch, contextlib.redirect_stdout(io.StringIO()):
         draft = Path(scratch) / f"{name}.yaml"
         compiler.Compiler().compile(graph, str(draft), pipeline_parameters=experiment.arguments)
-        text = _with_images(draft.read_text(encoding="utf-8"), image_names or {})
-    with files.new_file(target) as scratch_file:
-        scratch_file.write_text(text, encoding="utf-8")
-    return target
+        return draft.read_text(encoding="utf-8")
 
 
 def _with_images(text: str, image_names: Mapping[str, str]) -> str:

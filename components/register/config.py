@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from components.shared.config import StrictModel
 
@@ -38,13 +38,52 @@ class MlflowConfig(StrictModel):
         return Path(self.uri.removeprefix(SQLITE_PREFIX)).absolute()
 
 
+class VertexConfig(StrictModel):
+    """The Model Registry of Vertex AI; the files of each version are in a bucket."""
+
+    kind: Literal["vertex"]
+    project: str = Field(pattern=r"^[a-z][a-z0-9-]{4,28}[a-z0-9]$")
+    location: str = Field(pattern=r"^[a-z]+-[a-z]+\d+$")
+    root: str = Field(pattern=r"^gs://[a-z0-9][a-z0-9._-]+(/\S*)?$")
+    """Where the files of versions go, for example ``gs://my-bucket/tandem``."""
+    serving_image: str = Field(min_length=1)
+    """The container that serves the model, with its digest."""
+    encryption_key: str = ""
+    endpoint: str = ""
+    storage_endpoint: str = ""
+    anonymous: bool = False
+    """Send no credentials; only to a server on this machine."""
+
+    @model_validator(mode="after")
+    def _nothing_secret_travels_in_the_clear(self) -> Self:
+        here = ("http://127.0.0.1:", "http://localhost:")
+        for name in ("endpoint", "storage_endpoint"):
+            address = getattr(self, name)
+            if address.startswith("http:") and not address.startswith(here):
+                raise ValueError(f"{name}: expected https, because credentials are sent there")
+            if self.anonymous and not address.startswith(here):
+                raise ValueError(f"{name}: anonymous is only for a server on this machine")
+        return self
+
+
+def _kind_of_registry(value: Any) -> str:
+    """MLflow unless said otherwise, so that ``registry: {uri: …}`` is enough."""
+    kind = value.get("kind", "mlflow") if isinstance(value, dict) else getattr(value, "kind", "mlflow")
+    return str(kind)
+
+
+RegistryConfig = Annotated[
+    Annotated[MlflowConfig, Tag("mlflow")] | Annotated[VertexConfig, Tag("vertex")], Discriminator(_kind_of_registry)
+]
+
+
 class RegisterConfig(StrictModel):
     """Under which name a model is registered, where, and how exact its export must be."""
 
     name: str = Field(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=100)
     """The horizon is added: ``soybean-oil`` one month ahead is registered as ``soybean-oil-1m``, because models of
     different horizons do not compete for the same alias."""
-    registry: MlflowConfig = Field(default_factory=MlflowConfig)
+    registry: RegistryConfig = Field(default_factory=MlflowConfig)
     tolerance: float = Field(default=1e-5, gt=0)
     """Largest difference, in scaled label, between a prediction of the export and of the model."""
     tags: dict[str, str] = Field(default_factory=dict)

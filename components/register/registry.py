@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from components.shared.errors import TandemError
 
 if TYPE_CHECKING:
     from components.register.candidate import Candidate
-    from components.register.config import MlflowConfig
+    from components.register.config import MlflowConfig, VertexConfig
 
 CANDIDATE, CHAMPION = "candidate", "champion"
 """Aliases: the model registered last, and the last one that beat the best baseline."""
@@ -53,7 +53,7 @@ class Registry(Protocol):
         ...
 
 
-def open_registry(config: MlflowConfig) -> Registry:
+def open_registry(config: MlflowConfig | VertexConfig) -> Registry:
     """The registry that a config asks for; it is created when it does not exist.
 
     Raises:
@@ -69,5 +69,12 @@ def _mlflow(config: MlflowConfig) -> Registry:
     return LocalMlflow.open(config)
 
 
-KINDS: dict[str, Callable[[MlflowConfig], Registry]] = {"mlflow": _mlflow}
+def _vertex(config: VertexConfig) -> Registry:
+    # Imported here: Google's client libraries take seconds to load.
+    from components.register.vertex_registry import VertexRegistry
+
+    return VertexRegistry.open(config)
+
+
+KINDS: dict[str, Callable[[Any], Registry]] = {"mlflow": _mlflow, "vertex": _vertex}
 """How each kind of registry is opened."""

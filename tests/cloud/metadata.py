@@ -28,8 +28,17 @@ def members(vertex: Vertex, message: Any) -> Any:
     return answer
 
 
+def add_events(vertex: Vertex, message: Any) -> None:
+    """Edges between an execution and artifacts; one that is there stays one."""
+    execution = vertex.existing(message.execution)
+    for event in message.events:
+        vertex.existing(event.artifact)
+        vertex.edges.add((execution.name, event.artifact, event.type_))
+
+
 CALLS: dict[str, Callable[[Vertex, Any], Any]] = {
     "AddContextChildren": add_children,
     "AddContextArtifactsAndExecutions": add_members,
+    "AddExecutionEvents": add_events,
     "QueryContextLineageSubgraph": members,
 }

@@ -40,6 +40,7 @@ class Vertex:
         self.resources: dict[str, Any] = {}
         self.operations: dict[str, dict[str, Any]] = {}
         self.members: dict[str, set[str]] = {}
+        self.edges: set[tuple[str, str, int]] = set()
         self.on_job: Callable[[Vertex, str], None] | None = None
         self.pending_answers = 1
         self.lock = threading.RLock()

@@ -1,0 +1,53 @@
+"""Files of a candidate in a bucket: written once, each whole, and not again when an attempt before got that far."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from components.shared import retrying
+from components.shared.errors import InputError
+
+if TYPE_CHECKING:
+    from google.cloud.storage import Bucket, Client
+
+
+def keep(client: Client, folders: Mapping[str, Path], target: str) -> list[str]:
+    """Copy folders to ``target/NAME/``.
+
+    Args:
+        client: of Cloud Storage.
+        folders: folder by the name it gets.
+        target: ``gs://bucket/folder``; what is there is not written again.
+
+    Returns:
+        Names of the objects, in the bucket.
+
+    Raises:
+        InputError: there is no such bucket.
+        CloudError: the bucket cannot be written.
+    """
+    name, _, prefix = target.removeprefix("gs://").partition("/")
+    bucket = client.bucket(name)
+    written = []
+    for folder, source in folders.items():
+        for path in sorted(path for path in source.rglob("*") if path.is_file()):
+            key = f"{prefix}/{folder}/{path.relative_to(source).as_posix()}"
+            _upload(bucket, key, path)
+            written.append(key)
+    return written
+
+
+def _upload(bucket: Bucket, key: str, path: Path) -> None:
+    def attempt() -> None:
+        try:
+            # A generation of 0 means: only if it is not there. Its address holds the digest of what it is part of.
+            bucket.blob(key).upload_from_filename(path, if_generation_match=0, retry=None, checksum="crc32c")
+        except Exception as error:
+            if retrying.status(error) == 404:
+                raise InputError(f"there is no bucket gs://{bucket.name}; nothing was registered") from error
+            if not retrying.conflict(error):
+                raise
+
+    retrying.call(f"uploading {path.name} to gs://{bucket.name}/{key}", attempt)

@@ -1,0 +1,157 @@
+"""What is about to be submitted: a pipeline compiled, placed on a profile, with every parameter it runs with."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from components.shared.errors import InputError
+from pipelines import compilation, experiments
+from pipelines.cloud import notification, placement, profiles
+from pipelines.cloud.profiles import Profile
+from pipelines.cloud.settings import CloudSettings
+
+Target = Literal["vertex", "kfp"]
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """A pipeline on its way to a server.
+
+    ``config`` and ``profile_name`` are the names the user gave; ``parameters`` are the values the run is given.
+    """
+
+    name: str
+    config: str
+    profile_name: str
+    profile: Profile
+    spec: dict[str, Any]
+    parameters: dict[str, Any]
+    target: Target = "vertex"
+
+    @property
+    def text(self) -> str:
+        """The spec as it is sent: the same bytes for the same spec."""
+        return json.dumps(self.spec, sort_keys=True, indent=1) + "\n"
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of :attr:`text`, hexadecimal."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+def assemble(
+    pipeline: str,
+    *,
+    config: str | None = None,
+    profile: str = "cpu",
+    settings: CloudSettings,
+    overrides: Sequence[str] = (),
+    parameters: Sequence[str] = (),
+    target: Target = "vertex",
+) -> Assembly:
+    """Compile a pipeline, put a profile on it and settle its parameters.
+
+    Args:
+        pipeline: a shipped pipeline by name, or a compiled file.
+        config: an experiment of a shipped pipeline; its default one when None.
+        profile: name or path of a profile.
+        settings: images, caching and who is told by e-mail.
+        overrides: ``section.key=value`` of the experiment.
+        parameters: ``name=value`` of the pipeline, the value as YAML.
+        target: ``vertex``, or ``kfp`` for a Kubeflow server.
+
+    Raises:
+        InputError: names that are unknown, an experiment that is not valid, parameters that are no pairs.
+    """
+    chosen = profiles.read(profile)
+    name, spec, values = _compiled(pipeline, config, overrides)
+    values |= _pairs(parameters)
+    if target == "vertex":
+        values = _registered_in_vertex(values, settings)
+    placed = placement.place(spec, chosen, settings.images, kubernetes=target == "kfp")
+    if settings.caching is not None:
+        _cache(placed, settings.caching)
+    if settings.notify and target == "vertex":
+        placed = notification.with_email(placed, settings.notify)
+    label = Path(config).stem if config else ""
+    return Assembly(name, label, Path(profile).stem, chosen, placed, values, target)
+
+
+def _compiled(
+    pipeline: str, config: str | None, overrides: Sequence[str]
+) -> tuple[str, dict[str, Any], dict[str, Any]]:
+    if not pipeline.endswith((".yaml", ".yml", ".json")):
+        experiment = experiments.resolve(pipeline, config, list(overrides))
+        return pipeline, _compile(pipeline), dict(experiment.arguments)
+    if config or overrides:
+        raise InputError(
+            "--config and --set belong to a pipeline given by name; for a compiled file use --param NAME=VALUE"
+        )
+    try:
+        spec = yaml_load(Path(pipeline).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"cannot read {pipeline}: {error}") from error
+    if not isinstance(spec, dict) or not {"pipelineInfo", "root", "deploymentSpec"} <= spec.keys():
+        raise InputError(f"{pipeline} is not a compiled pipeline: expected pipelineInfo, root and deploymentSpec")
+    return str(spec["pipelineInfo"].get("name", "")), spec, {}
+
+
+@cache
+def _compile(name: str) -> dict[str, Any]:
+    """A shipped pipeline, compiled once a process; placing it copies it."""
+    spec: dict[str, Any] = yaml_load(compilation.compiled_text(name))
+    return spec
+
+
+def yaml_load(text: str) -> Any:
+    """Plain values from YAML, by the fast parser where PyYAML has it."""
+    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+
+
+def _registered_in_vertex(values: dict[str, Any], settings: CloudSettings) -> dict[str, Any]:
+    """The parameters with Vertex AI's registry in place of a registry file, which would go with its container."""
+    section = values.get("register")
+    registry = section.get("registry", {}) if isinstance(section, Mapping) else {}
+    meant = isinstance(section, Mapping) and registry.get("kind", "mlflow") == "mlflow"
+    if not meant or "serving" not in settings.images:
+        return values
+    return {**values, "register": {**section, "registry": vertex_registry(settings)}}
+
+
+def vertex_registry(settings: CloudSettings) -> dict[str, Any]:
+    """``register.registry`` for the registry of these settings."""
+    wanted = {
+        "kind": "vertex", "project": settings.project, "location": settings.location, "root": settings.root,
+        "serving_image": settings.images.get("serving", ""), "encryption_key": settings.encryption_key,
+    }  # fmt: skip
+    if settings.endpoints.vertex:
+        wanted |= {"endpoint": settings.endpoints.vertex, "storage_endpoint": settings.endpoints.storage}
+        wanted |= {"anonymous": settings.endpoints.anonymous}
+    return wanted
+
+
+def _pairs(parameters: Sequence[str]) -> dict[str, Any]:
+    wrong = [pair for pair in parameters if "=" not in pair]
+    if wrong:
+        raise InputError([f"--param {pair!r}: expected NAME=VALUE, for example --param seed=3" for pair in wrong])
+    return {name: yaml.safe_load(value) for name, _, value in (pair.partition("=") for pair in parameters)}
+
+
+def _cache(spec: dict[str, Any], on: bool) -> None:
+    dags = [spec["root"], *spec.get("components", {}).values()]
+    for task in (task for dag in dags for task in dag.get("dag", {}).get("tasks", {}).values()):
+        task["cachingOptions"] = {"enableCache": True} if on else {}
+
+
+def graph(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The graph of a spec without where its tasks run: equal for every profile and target."""
+    inputs = {name: component for name, component in spec.get("components", {}).items() if "dag" in component}
+    return {"root": spec["root"], "components": inputs}

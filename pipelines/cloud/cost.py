@@ -1,0 +1,151 @@
+"""What a run is estimated to cost: machine hours times a dated table of prices, and what its query would bill."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from components.shared.config import StrictModel, read_yaml, validate
+from components.shared.errors import InputError, TandemError
+from pipelines.cloud import placement, query
+from pipelines.cloud.assembly import Assembly
+from pipelines.cloud.google import Google
+from pipelines.cloud.past_runs import hours_of_past_runs
+from pipelines.cloud.settings import CloudSettings
+
+TABLE = Path(__file__).parent / "tables" / "prices.yaml"
+OTHER_HOURS = 0.1
+"""A guess at how long a task takes that does not train; starting its machine is most of it."""
+TIB = 2**40
+
+
+class Prices(StrictModel):
+    """US dollars: an hour of a machine or accelerator, a run, a TiB scanned; ``spot`` is the share that Spot costs."""
+
+    date: str
+    source: str = ""
+    machines: dict[str, float]
+    accelerators: dict[str, float]
+    spot: float
+    run: float
+    bigquery_tib: float
+
+
+@dataclass(frozen=True)
+class Item:
+    """One line of an estimate: ``hours`` is of one machine, ``count`` how many of them."""
+
+    what: str
+    machine: str
+    count: int
+    hours: float
+    dollars: float
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Lines that add up, and where prices and hours are from."""
+
+    items: tuple[Item, ...]
+    run: float
+    scanned: float
+    basis: str
+
+    @property
+    def total(self) -> float:
+        return sum(item.dollars for item in self.items) + self.run + self.scanned
+
+    def lines(self) -> list[str]:
+        """For a terminal."""
+        shown = [f"cost estimate ({self.basis})"]
+        for item in self.items:
+            machine = f"{item.count} x {item.machine}" if item.count > 1 else item.machine
+            shown.append(f"  {item.what:<16} {machine:<42} {item.hours:6.2f} h  ${item.dollars:8.2f}")
+        shown.append(f"  {'pipeline run':<16} {'':<42} {'':>8}  ${self.run:8.2f}")
+        if self.scanned:
+            shown.append(f"  {'BigQuery':<16} {'':<42} {'':>8}  ${self.scanned:8.2f}")
+        return [*shown, f"  {'total':<16} {'':<42} {'':>8}  ${self.total:8.2f}"]
+
+
+def estimate(
+    assembly: Assembly, settings: CloudSettings, *, hours: float | None = None, google: Google | None = None
+) -> Estimate:
+    """Estimate a run.
+
+    Args:
+        assembly: what would run.
+        settings: names another table of prices, if there is one.
+        hours: of training; None takes those of past runs, or the profile's guess.
+        google: clients to ask for past runs and for the bytes of the query; None asks nobody.
+
+    Raises:
+        InputError: the table lacks a machine of the profile, or is not valid.
+    """
+    if assembly.target == "kfp":
+        return Estimate((), 0.0, 0.0, "a Kubeflow server of your own: machines are yours, nothing is billed here")
+    table, profile = prices(settings.prices), assembly.profile
+    past = hours_of_past_runs(assembly, google) if google and hours is None else None
+    basis = (
+        "as given by --hours"
+        if hours is not None
+        else past.source
+        if past
+        else f"a guess of profile {assembly.profile_name}"
+    )
+    training = hours if hours is not None else past.hours if past else profile.hours
+    items = []
+    for label, trains in _tasks(assembly):
+        machine, count, took = (
+            (profile.machine, profile.workers, training) if trains else (profile.others, 1, OTHER_HOURS)
+        )
+        rate = _rate(table, machine, profile.accelerator if trains else "", profile.accelerators)
+        if trains and profile.spot:
+            rate *= table.spot
+        shown = machine + (f" + {profile.accelerators} {profile.accelerator}" if trains and profile.accelerator else "")
+        items.append(
+            Item(label, shown + (" spot" if trains and profile.spot else ""), count, took, rate * count * took)
+        )
+    return Estimate(
+        tuple(items), table.run, _scanned(assembly, table, google), f"prices of {table.date}; hours: {basis}"
+    )
+
+
+@cache
+def prices(path: Path | None) -> Prices:
+    """The shipped table, or another one.
+
+    Raises:
+        InputError: it cannot be read, or is not such a table.
+    """
+    return validate(Prices, read_yaml(path or TABLE))
+
+
+def _tasks(assembly: Assembly) -> list[tuple[str, bool]]:
+    """Executors of this project's own tasks, and whether each trains; Google's launchers cost next to nothing."""
+    out = []
+    for label, executor in assembly.spec["deploymentSpec"]["executors"].items():
+        container = executor.get("container") or {}
+        wrapped = any("container.v1.custom_job" in str(word) for word in container.get("command", []))
+        if wrapped or placement.function_of(container):
+            out.append((label.removeprefix("exec-"), wrapped or placement.trains(container)))
+    return out
+
+
+def _rate(table: Prices, machine: str, accelerator: str, count: int) -> float:
+    if machine not in table.machines:
+        raise InputError(
+            f"the prices of {table.date} lack {machine}. Next: add it to a table of your own and name that in "
+            "cloud.yaml as prices"
+        )
+    return table.machines[machine] + table.accelerators.get(accelerator, 0.0) * count
+
+
+def _scanned(assembly: Assembly, table: Prices, google: Google | None) -> float:
+    if google is None:
+        return 0.0
+    try:
+        billed = query.bytes_billed(assembly.parameters, google)
+    except TandemError:  # the checks before have said why
+        return 0.0
+    return (billed or 0) / TIB * table.bigquery_tib

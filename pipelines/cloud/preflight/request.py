@@ -1,0 +1,77 @@
+"""The request around the spec: names, labels, and settings of the experiment that make no sense in a container."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pipelines.cloud import placement
+from pipelines.cloud.assembly import Assembly
+from pipelines.cloud.settings import CloudSettings
+
+_KEY, _VALUE = re.compile(r"[a-z][a-z0-9_-]{0,62}"), re.compile(r"[a-z0-9_-]{0,63}")
+_RUN = re.compile(r"[a-z][a-z0-9-]{0,127}")
+_MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+LABELS = 64 - 5
+"""Labels of one's own: Vertex AI takes 64 and five say what the run is made of."""
+
+
+def check(assembly: Assembly, settings: CloudSettings) -> list[str]:
+    """Problems of labels, addresses and of an experiment that reads or writes on this machine."""
+    found = [
+        f"labels.{key}: expected small letters, digits, _ and - (63 at most, the key beginning with a letter), "
+        f"got {value!r}"
+        for key, value in settings.labels.items()
+        if not _KEY.fullmatch(key) or not _VALUE.fullmatch(value)
+    ]
+    if len(settings.labels) > LABELS:
+        found.append(f"labels: Vertex AI takes {LABELS} of your own, got {len(settings.labels)}; leave some out")
+    found += [f"notify: {mail!r} is not an e-mail address" for mail in settings.notify if not _MAIL.fullmatch(mail)]
+    for name, section in assembly.parameters.items():
+        if isinstance(section, Mapping):
+            found += _local_paths(name, section)
+            found += _local_registry(name, section)
+    return found
+
+
+def check_run_name(run: str) -> list[str]:
+    """Problems of a run's name."""
+    if _RUN.fullmatch(run):
+        return []
+    return [f"run name {run!r}: expected up to 128 small letters, digits and hyphens; choose another --request-id"]
+
+
+def notes(assembly: Assembly) -> list[str]:
+    """What is worth knowing before a submission."""
+    executors = assembly.spec.get("deploymentSpec", {}).get("executors", {}).values()
+    wrapped = any("worker_pool_specs" in str(component) for component in assembly.spec.get("components", {}).values())
+    trains = wrapped or any(placement.trains(each["container"]) for each in executors if "container" in each)
+    if not trains and (assembly.profile.accelerator or assembly.profile.topology):
+        return [
+            f"{assembly.name} trains nothing, so that the accelerator of profile {assembly.profile_name} is not used"
+        ]
+    return []
+
+
+def _local_paths(name: str, section: Mapping[str, Any]) -> list[str]:
+    source = section.get("source")
+    path = str(source.get("path", "")) if isinstance(source, Mapping) else ""
+    if not path or path.startswith(("sample:", "gs://", "/gcs/")):
+        return []
+    return [
+        f"{name}.source.path: {path} is on this machine, where no container can read it. Next: gcloud storage "
+        f"cp {path} "
+        f"gs://BUCKET/ and --set {name}.source.path=/gcs/BUCKET/{path.rsplit('/', 1)[-1]}"
+    ]
+
+
+def _local_registry(name: str, section: Mapping[str, Any]) -> list[str]:
+    registry = section.get("registry")
+    if not isinstance(registry, Mapping) or registry.get("kind", "mlflow") != "mlflow":
+        return []
+    return [
+        f"{name}.registry: an MLflow file would be written into a container and be gone with it. Next: fill in "
+        "images.serving "
+        "in cloud.yaml, which registers in Vertex AI's own registry"
+    ]

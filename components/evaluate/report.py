@@ -13,7 +13,7 @@ from components.evaluate.overlap import effective_windows
 from components.evaluate.plotting import BASELINE, MODEL, TRUTH, evenly, readable, style_dates, with_unit
 from components.evaluate.scorecard import Scorecard
 from components.evaluate.uncertainty_report import add_uncertainty
-from components.shared.report import Page, new_figure
+from components.shared.report import Page, new_figure, show
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,7 +34,9 @@ def build_page(card: Scorecard) -> Page:
         page.text(_recipe(card), kind="note")
     if card.tests:
         page.heading("Is the difference more than luck?")
-        page.table(["against", "mean difference", "p", "degrees of freedom"], test_rows(card))
+        page.table(
+            ["against", "mean difference", "95 % interval", "p", "degrees of freedom", "p (HLN)"], test_rows(card)
+        )
         page.text(_about_tests(card), kind="note")
     page.heading("Forecast against truth")
     page.figure(
@@ -60,7 +62,16 @@ def _recipe(card: Scorecard) -> str:
 
 def test_rows(card: Scorecard) -> dict[str, list[object]]:
     """Cells of the paired tests by forecaster."""
-    return {readable(name): [test.difference, test.p_value, test.freedom or None] for name, test in card.tests.items()}
+    return {
+        readable(name): [
+            test.difference,
+            f"{show(test.bootstrap.low)} to {show(test.bootstrap.high)}" if test.bootstrap else None,
+            test.p_value,
+            test.freedom or None,
+            test.harvey_p_value,
+        ]
+        for name, test in card.tests.items()
+    }
 
 
 def _about_tests(card: Scorecard) -> str:
@@ -68,7 +79,9 @@ def _about_tests(card: Scorecard) -> str:
     words = (
         f"Mean {loss} of {card.model} less that of the other, on the same windows: below zero {card.model} is closer. "
         "p is how often chance alone shows as large a difference (Diebold and Mariano 1995, with the small-sample "
-        "distribution of Coroneo and Iacone 2020, which allows for forecasts that overlap)."
+        "distribution of Coroneo and Iacone 2020, which allows for forecasts that overlap). HLN is the same with the "
+        "correction of Harvey, Leybourne and Newbold 1997, and the interval a circular block bootstrap's; both are too "
+        "sure when the horizon is long."
     )
     absent = dict.fromkeys(test.absent for test in card.tests.values() if test.absent)
     return " ".join([words, *(f"Without p: {reason}." for reason in absent)])

@@ -49,12 +49,19 @@ def compare(table: Mapping[str, Scores], *, model: str, metric: str, unit: str) 
     mine = values.pop(model)
     best = min(values, key=values.__getitem__)
     beats = mine < values[best]
+    # What a model must beat first of all are the forecasts that cost nothing: each it fails to beat is named.
+    rivals = [best] if beats else sorted((name for name in values if values[name] <= mine), key=values.__getitem__)
     ours, theirs = _distinct(mine, values[best])
+    others = [theirs, *(_distinct(values[name], mine)[0] for name in rivals[1:])]
     sentence = (
-        f"{model} {'beats' if beats else 'does not beat'} {PHRASES[best]}: "
-        f"{LABELS[metric]} {ours} against {theirs}{_unit_suffix(metric, unit)}"
+        f"{model} {'beats' if beats else 'does not beat'} {_listed([PHRASES[name] for name in rivals])}: "
+        f"{LABELS[metric]} {ours} against {_listed(others)}{_unit_suffix(metric, unit)}"
     )
     return Verdict(metric, mine, best, values[best], beats, sentence)
+
+
+def _listed(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def _distinct(first: float, second: float) -> tuple[str, str]:

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from components.evaluate.config import DecidingMetric
 from components.evaluate.metrics import score
-from components.evaluate.significance import LOSSES, compare_pair, losses
+from components.evaluate.significance import LOSSES, compare_pair, fixed_smoothing, harvey, losses
 
 HORIZON = 5
 
@@ -28,14 +29,49 @@ def test_the_mean_loss_is_the_metric(metric: str) -> None:
     assert losses(metric, forecast, truth).mean() == pytest.approx(table[metric])
 
 
-def test_equal_forecasters_are_told_apart_as_rarely_as_the_level_says() -> None:
-    """Over many worlds in which neither is better, 5 % of tests at the 5 % level reject, though forecasts overlap."""
-    rng, rejected = np.random.default_rng(7), 0
-    for _ in range(400):
-        model, other = overlapping(rng, 400), overlapping(rng, 400)
-        found = compare_pair("rmse", model, other, np.zeros(400), horizon=HORIZON)
-        rejected += found.p_value is not None and found.p_value < 0.05
-    assert 0.02 <= rejected / 400 <= 0.09
+def worlds(count: int, windows: int, horizon: int, worse: float = 1.0) -> np.ndarray:
+    """Differences of squared errors of two forecasters in ``count`` worlds, (count, windows).
+
+    Errors of each are sums of ``horizon`` moves, so those of neighbouring windows overlap; the second's are ``worse``
+    times as large.
+    """
+    running = np.cumsum(np.random.default_rng(7).normal(size=(2, count, windows + horizon)), axis=2)
+    errors = running[:, :, horizon:] - running[:, :, :-horizon]
+    return np.asarray(np.square(errors[0]) - np.square(worse * errors[1]))
+
+
+@pytest.mark.parametrize(("windows", "horizon"), [(200, 1), (518, 21), (476, 63)], ids=["1 row", "1m", "3m"])
+def test_a_5_percent_test_rejects_equals_in_4_to_6_percent_of_worlds(windows: int, horizon: int) -> None:
+    frequencies = min(int(windows ** (1 / 3)), windows // (2 * horizon))
+    p_values = [fixed_smoothing(difference, frequencies) for difference in worlds(5000, windows, horizon)]
+    assert 0.04 <= np.mean([p is not None and p < 0.05 for p in p_values]) <= 0.06
+
+
+@pytest.mark.parametrize("horizon", [1, 3])
+def test_harveys_test_rejects_equals_in_4_to_6_percent_of_worlds_at_short_horizons(horizon: int) -> None:
+    p_values = [harvey(difference, horizon) for difference in worlds(5000, 400, horizon)]
+    assert 0.04 <= np.mean([p is not None and p < 0.05 for p in p_values]) <= 0.06
+
+
+@pytest.mark.parametrize(("windows", "horizon", "power"), [(200, 1, 0.95), (518, 21, 0.9), (476, 63, 0.3)])
+def test_a_forecaster_that_errs_twice_as_much_is_found(windows: int, horizon: int, power: float) -> None:
+    frequencies = min(int(windows ** (1 / 3)), windows // (2 * horizon))
+    p_values = [fixed_smoothing(difference, frequencies) for difference in worlds(400, windows, horizon, worse=2.0)]
+    assert np.mean([p is not None and p < 0.05 for p in p_values]) >= power
+
+
+def test_harveys_test_of_one_row_ahead_is_a_t_test_but_for_the_degree_of_freedom_in_the_variance() -> None:
+    difference = np.random.default_rng(3).normal(0.1, 1, 80)
+    assert harvey(difference, 1) == pytest.approx(float(stats.ttest_1samp(difference, 0).pvalue))
+
+
+def test_the_bootstrap_interval_lies_about_the_difference_and_agrees_with_the_test() -> None:
+    rng = np.random.default_rng(1)
+    better = compare_pair("rmse", 0.5 * overlapping(rng, 400), overlapping(rng, 400), np.zeros(400), horizon=HORIZON)
+    assert better.bootstrap is not None
+    assert better.bootstrap.low < better.difference < better.bootstrap.high < 0
+    assert better.bootstrap.p_value < 0.01
+    assert better.bootstrap.block >= HORIZON
 
 
 def test_a_better_forecaster_is_found() -> None:

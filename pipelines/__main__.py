@@ -26,9 +26,18 @@ def main() -> None:
 @click.option(
     "--image", "images", multiple=True, metavar="SYMBOL=IMAGE", help="Put IMAGE in place of a symbolic image."
 )
-def compile_command(names: tuple[str, ...], out: Path | None, check: bool, images: tuple[str, ...]) -> None:
+@click.option("--images-lock", type=click.Path(path_type=Path), help="Take the images that `make push` wrote there.")
+@click.option("--hardware", type=click.Choice(["cpu", "gpu", "tpu"]), default="cpu", help="Which image of the lock.")
+def compile_command(
+    names: tuple[str, ...],
+    out: Path | None,
+    check: bool,
+    images: tuple[str, ...],
+    images_lock: Path | None,
+    hardware: str,
+) -> None:
     """Write pipelines/compiled/PIPELINE.yaml (all pipelines when none is named)."""
-    from pipelines import compilation, experiments
+    from pipelines import compilation, experiments, image_lock
 
     chosen = list(names) or list(experiments.PIPELINES)
     if check:
@@ -38,7 +47,8 @@ def compile_command(names: tuple[str, ...], out: Path | None, check: bool, image
             sys.exit(1)
         click.echo(f"{len(chosen)} compiled file(s) are fresh")
         return
-    replaced = dict(_pair(pair) for pair in images)
+    locked = image_lock.read(images_lock, hardware) if images_lock else {}
+    replaced = locked | dict(_pair(pair) for pair in images)
     for name in chosen:
         target = (out or experiments.COMPILED) / f"{name}.yaml"
         click.echo(str(compilation.compile_pipeline(name, target, image_names=replaced)))

@@ -9,9 +9,11 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+import yaml
+
 from components.shared import files, images
 from components.shared.errors import InputError
-from pipelines import experiments
+from pipelines import experiments, image_lock
 
 
 def compile_pipeline(name: str, target: Path, *, image_names: Mapping[str, str] | None = None) -> Path:
@@ -50,6 +52,8 @@ def _with_images(text: str, image_names: Mapping[str, str]) -> str:
         raise InputError([experiments.unknown("image", name, valid) for name in unknown])
     for symbol, image in image_names.items():
         text = text.replace(f"image: {symbol}\n", f"image: {image}\n")
+    if image_names:
+        image_lock.refuse_mutable(yaml.safe_load(text))
     return text
 
 

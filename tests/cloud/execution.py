@@ -40,10 +40,7 @@ def by_local_runner(folder: Path) -> Callable[[Vertex, str], None]:
         place = folder / name.split("/")[-1]
         place.mkdir(parents=True)
         (place / "spec.json.yaml").write_text(json.dumps(spec))
-        words = [word for key, value in values.items() for word in (
-            "--param", "
-            f"f"{key}={value if isinstance(value, str) else json.dumps(value)}"
-        )]
+        words = [word for key, value in values.items() for word in ("--param", f"{key}={_text(value)}")]
         with (place / "log.txt").open("wb") as log:
             process = subprocess.Popen(
                 [
@@ -66,6 +63,10 @@ def by_local_runner(folder: Path) -> Callable[[Vertex, str], None]:
                 job.error.message = "" if process.returncode == 0 else (place / "log.txt").read_text()[-300:]
 
     return execute
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _report(vertex: Vertex, job: Any, root: Path) -> None:

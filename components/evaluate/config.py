@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, field_validator
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator
 
 from components.shared.config import StrictModel
 
@@ -27,6 +27,16 @@ class UncertaintyConfig(StrictModel):
     at least 23, the decay of 0.97 that RiskMetrics (1996) sets for a month."""
 
 
+class BacktestConfig(StrictModel):
+    """The hold-out in folds, with forecasters fitted again before each."""
+
+    folds: PositiveInt = 4
+    window: Literal["expanding", "sliding"] = "expanding"
+    """Fit on all outcomes known when a fold begins, or on as many of the latest as the train split has."""
+    refit: bool = False
+    """Train the model again before each fold as well, with its own configuration: as long again a fold as training."""
+
+
 class EvaluateConfig(StrictModel):
     """What a model is compared with, and which number decides."""
 
@@ -37,6 +47,8 @@ class EvaluateConfig(StrictModel):
     """Rows in a season of the seasonal naive forecast; 252 trading days are a year."""
     uncertainty: UncertaintyConfig | None = Field(default_factory=UncertaintyConfig)
     """Bands around forecasts, judged before and after calibration; null for none."""
+    backtest: BacktestConfig | None = Field(default_factory=BacktestConfig)
+    """Scores by fold, with baselines fitted again before each; null for none."""
 
     @field_validator("baselines")
     @classmethod

@@ -50,9 +50,39 @@ def build_page(card: Scorecard) -> Page:
         f"Absolute error of {best} minus that of {card.model}, averaged over the forecasts so far: "
         f"above zero {card.model} has been closer.",
     )
+    _add_parts(page, card)
     if card.uncertainty is not None:
         add_uncertainty(page, card, card.uncertainty)
     return page
+
+
+def _add_parts(page: Page, card: Scorecard) -> None:
+    """Errors by stretch of time, and by what the times were like."""
+    if card.folds:
+        names = list(card.folds[0].rmse)
+        page.heading("RMSE by stretch of the hold-out")
+        rows = {
+            f"{fold.first_date} to {fold.last_date}": [fold.windows, *(fold.rmse.get(name) for name in names)]
+            for fold in card.folds
+        }
+        page.table(["forecasts made", "windows", *map(readable, names)], rows)
+        page.text("Baselines are fitted again before each stretch, on outcomes known by then.", kind="note")
+    if card.regimes:
+        names = list(next(iter(card.regimes.values())).rmse)
+        page.heading("RMSE by what the times were like")
+        cells = {
+            name: [
+                regime.windows,
+                *(regime.rmse[who] for who in names),
+                None if regime.coverage_90 is None else f"{regime.coverage_90:.1%}",
+            ]
+            for name, regime in card.regimes.items()
+        }
+        page.table(["forecasts made in", "windows", *map(readable, names), "90% band held"], cells)
+        page.text(
+            f"Thirds by volatility at the origin; a rise or fall over the {card.preprocessing.horizon} rows before it.",
+            kind="note",
+        )
 
 
 def _recipe(card: Scorecard) -> str:

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from components.evaluate.backtest import Fold
 from components.evaluate.holdout import Holdout
 from components.evaluate.paths import Paths
 from components.evaluate.probabilistic import SHARES
+from components.evaluate.regimes import Regime
 from components.evaluate.significance import PairedTest
 from components.evaluate.uncertainty import Uncertainty
 from components.evaluate.verdict import Scores, Verdict
@@ -35,7 +37,8 @@ class Scorecard:
     ``absent`` gives the reason of each baseline that could not be computed. ``weights`` are an ensemble's, by member;
     its members are among the forecasters. ``tests`` hold the model against each other forecaster. ``by_entity`` is
     ``table`` within each entity of a panel. ``paths`` are there for a model that forecasts every step to the horizon.
-    ``uncertainty`` holds the bands around all of them, unless the config wants none.
+    ``uncertainty`` holds the bands around all of them, unless the config wants none; ``regimes`` and ``folds`` are the
+    errors by what the times were like, and by stretch of time.
     """
 
     model: str
@@ -50,6 +53,8 @@ class Scorecard:
     by_entity: Mapping[str, Mapping[str, Scores]] = field(default_factory=dict)
     paths: Paths | None = None
     uncertainty: Uncertainty | None = None
+    regimes: Mapping[str, Regime] = field(default_factory=dict)
+    folds: tuple[Fold, ...] = ()
 
     @property
     def dates(self) -> tuple[str, str]:
@@ -83,6 +88,8 @@ class Scorecard:
             "verdict": asdict(self.verdict),
             "weights": dict(self.weights),
             "tests": {forecaster: asdict(test) for forecaster, test in self.tests.items()},
+            "regimes": {name: asdict(regime) for name, regime in self.regimes.items()},
+            "backtest": [asdict(fold) for fold in self.folds],
         }
         if self.by_entity:
             content["entities"] = {

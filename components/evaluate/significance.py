@@ -1,6 +1,6 @@
 """Is one forecaster really closer than another, or was it luck? Paired tests on the windows both were scored on.
 
-Three answers to one question. ``p_value`` is the one to go by: in simulations of forecasts that overlap as ours a 5 % test
+Three answers to one question. ``p_value`` is the one to go by: where forecasts overlap as ours, a 5 % test of it
 rejects equals in 4 to 6 % of worlds. Harvey's correction is the customary one, and holds its size while the horizon is
 short; the bootstrap gives an interval in the units of the loss. Over long horizons both reject too often:
 ``benchmarks/uncertainty.py`` prints by how much.

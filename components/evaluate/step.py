@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from components.evaluate.backtest import backtest
 from components.evaluate.baselines import BASELINES, History, forecast_baselines
 from components.evaluate.config import EvaluateConfig
 from components.evaluate.holdout import Holdout
 from components.evaluate.judging import judge
 from components.evaluate.metrics import naive_error, score
 from components.evaluate.paths import Paths
+from components.evaluate.regimes import by_regime
 from components.evaluate.scorecard import Scorecard
 from components.evaluate.significance import PairedTest, compare_pair
 from components.evaluate.verdict import Scores, compare
@@ -89,6 +91,8 @@ def run(
         by_entity=_score_entities(forecasts, prepared, holdout),
         paths=Paths.of(model, prepared, holdout, config.baselines, History.of(prepared, season=config.season)),
         uncertainty=uncertainty,
+        regimes=by_regime(prepared, holdout, forecasts, uncertainty.bands[model.name] if uncertainty else None),
+        folds=backtest(config.backtest, prepared, model, holdout, forecasts, config.season) if config.backtest else (),
     )
     card.write_metrics(metrics_path)
     card.write_forecasts(forecasts_path)

@@ -9,6 +9,7 @@ import click
 
 from components.shared.errors import TandemError
 from pipelines.cloud import commands
+from pipelines.cloud.schedule_commands import schedule_group
 
 
 @click.group(
@@ -74,7 +75,7 @@ def list_command() -> None:
             click.echo(f"  --config {config:<20} {description}")
 
 
-for command in commands.COMMANDS:
+for command in (*commands.COMMANDS, schedule_group):
     main.add_command(command)
 
 

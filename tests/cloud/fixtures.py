@@ -12,6 +12,7 @@ import pytest
 if TYPE_CHECKING:
     from cloud.bigquery.server import BigQuery
     from cloud.google_apis import GoogleApis
+    from cloud.kubeflow import Kubeflow
     from cloud.storage import Storage
     from cloud.vertex import Vertex
     from cloud.whole import Cloud
@@ -94,3 +95,13 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from cloud.small import write
 
     return write(tmp_path_factory.mktemp("small") / "small.yaml")
+
+
+@pytest.fixture
+def kubeflow() -> Iterator[Kubeflow]:
+    """A Kubeflow Pipelines server on this machine."""
+    from cloud.kubeflow import Kubeflow
+
+    started = Kubeflow()
+    yield started
+    started.server.close()

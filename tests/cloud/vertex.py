@@ -64,7 +64,7 @@ class Vertex:
                     raise Refusal(404, f"the stand-in has no {call.name}")
                 result = VERBS[verb](self, call)
             if LONG_RUNNING.match(call.name):
-                return Answer(self._begin(result))
+                return Answer(self._begin(result, gone=call.name.startswith("Delete")))
             return Answer(json_format.MessageToDict(result, use_integers_for_enums=True) if result is not None else {})
 
     def number(self) -> str:
@@ -138,16 +138,12 @@ class Vertex:
         schedule.state = aiplatform_v1.Schedule.State.ACTIVE
         schedule.catch_up = call.message.catch_up
 
-    def _begin(self, result: Any) -> dict[str, Any]:
+    def _begin(self, result: Any, *, gone: bool) -> dict[str, Any]:
         name = f"{'/'.join(result.name.split('/')[:4])}/operations/{self.number()}"
-        done = {
-            "name": name,
-            "done": True,
-            "response": {
-                "@type": f"type.googleapis.com/{result.DESCRIPTOR.full_name}",
-                **json_format.MessageToDict(result),
-            },
-        }
+        kind, content = result.DESCRIPTOR.full_name, json_format.MessageToDict(result)
+        if gone:
+            kind, content = "google.protobuf.Empty", {"value": {}}
+        done = {"name": name, "done": True, "response": {"@type": f"type.googleapis.com/{kind}", **content}}
         self.operations[name] = {"left": self.pending_answers, "done": done}
         return {"name": name, "done": False} if self.pending_answers else done
 

@@ -1,0 +1,126 @@
+"""Schedules on Vertex AI and on Kubeflow, and those of one's own machine."""
+
+from __future__ import annotations
+
+import plistlib
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from components.shared.errors import InputError
+from pipelines.cloud import cron
+
+if TYPE_CHECKING:
+    from cloud.kubeflow import Kubeflow
+    from cloud.whole import Cloud
+
+CREATE = ("schedule", "create", "daily", "forecasting", "--cron")
+
+
+@pytest.fixture(params=["vertex", "kfp"])
+def target(request: pytest.FixtureRequest, cloud: Cloud, kubeflow: Kubeflow) -> str:
+    cloud.change(kubeflow={"host": kubeflow.server.url})
+    return request.param
+
+
+def there(cloud: Cloud, kubeflow: Kubeflow, target: str) -> list[Any]:
+    return list(cloud.vertex.of("schedules").values()) if target == "vertex" else kubeflow.all("recurringruns")
+
+
+def test_a_schedule_lives_from_create_to_delete(cloud: Cloud, kubeflow: Kubeflow, target: str, small: Any) -> None:
+    create = ("schedule", "create", "daily", str(small), "--target", target, "--cron")
+    assert "daily: created" in cloud.type(*create, "TZ=Europe/Amsterdam 0 6 * * 1-5").output
+    assert "daily: is as asked already" in cloud.type(*create, "TZ=Europe/Amsterdam 0 6 * * 1-5").output
+    assert "daily: updated" in cloud.type(*create, "0 7 * * *").output
+    assert len(there(cloud, kubeflow, target)) == 1
+    assert "paused" in cloud.type("schedule", "pause", "daily", "--target", target).output
+    assert "paused" in cloud.type("schedule", "list", "--target", target).output
+    assert "active" in cloud.type("schedule", "resume", "daily", "--target", target).output
+    run = ("schedule", "run", "daily", "--request-id", "now", "--target", target)
+    assert [cloud.type(*run).output for _ in range(2)] == ["started daily-now\n"] * 2
+    assert len(cloud.vertex.of("pipelineJobs") if target == "vertex" else kubeflow.all("runs")) == 1
+    assert "daily: deleted" in cloud.type("schedule", "delete", "daily", "--target", target).output
+    assert "there is none" in cloud.type("schedule", "delete", "daily", "--target", target).output
+    assert there(cloud, kubeflow, target) == []
+    assert "no schedules. Next:" in cloud.type("schedule", "list", "--target", target).output
+
+
+def test_one_run_at_a_time_and_nothing_made_up_for(cloud: Cloud, kubeflow: Kubeflow, target: str, small: Any) -> None:
+    words = ("--max-runs", "5") if target == "vertex" else ()
+    done = cloud.type(
+        "schedule", "create", "daily", str(small), "--target", target, "--cron", "TZ=Asia/Tokyo 30 5 * * mon", *words
+    )
+    assert done.exit_code == 0, done.stderr
+    (made,) = there(cloud, kubeflow, target)
+    if target == "vertex":
+        assert (made.cron, made.max_concurrent_run_count, made.catch_up) == ("TZ=Asia/Tokyo 30 5 * * mon", 1, False)
+        assert made.max_run_count == 5
+    else:
+        assert made["trigger"]["cron_schedule"]["cron"] == "TZ=Asia/Tokyo 0 30 5 * * mon"
+        assert (made["max_concurrency"], made["no_catchup"]) == (1, True)
+
+
+def test_what_kubeflow_cannot_do_is_said(cloud: Cloud, kubeflow: Kubeflow, small: Any) -> None:
+    cloud.change(kubeflow={"host": kubeflow.server.url})
+    words = ("schedule", "create", "daily", str(small), "--cron", "0 6 * * *", "--target", "kfp", "--max-runs", "3")
+    done = cloud.type(*words)
+    assert (done.exit_code, "--max-runs: Kubeflow's recurring runs have no such limit" in done.stderr) == (2, True)
+    wrapped = cloud.type("doctor", "forecasting", "--target", "kfp", "--profile", "tpu-v5e-4")
+    assert "a custom job is Vertex AI's own; for a Kubeflow server choose a profile with by: task" in wrapped.output
+
+
+def test_an_unknown_schedule_is_named(cloud: Cloud, kubeflow: Kubeflow, target: str) -> None:
+    done = cloud.type("schedule", "pause", "dayly", "--target", target)
+    assert (done.exit_code, "unknown schedule 'dayly'" in done.stderr) == (2, True)
+
+
+def test_a_run_on_kubeflow_is_submitted_once_and_followed(cloud: Cloud, kubeflow: Kubeflow, small: Any) -> None:
+    cloud.change(kubeflow={"host": kubeflow.server.url})
+    words = ("submit", str(small), "--target", "kfp", "--request-id", "k")
+    assert "submitted: small-k" in cloud.type(*words).output
+    assert "was submitted already" in cloud.type(*words).output
+    (run,) = kubeflow.all("runs")
+    run["run_details"] = {"task_details": [{"display_name": "add", "state": "FAILED", "error": {"message": "no"}}]}
+    run["state"] = "FAILED"
+    followed = cloud.type("wait", "small-k", "--target", "kfp")
+    assert (followed.exit_code, "add: failed: no" in followed.output) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("0 6 * *", "expected 5 fields"),
+        ("0 0 6 * * 1-5", "expected 5 fields (minute hour day month weekday), got 6"),
+        ("61 6 * * *", "minute: expected 0 to 59, got '61'"),
+        ("0 25 * * *", "hour: expected 0 to 23"),
+        ("0 6 0 * *", "day of month: expected 1 to 31"),
+        ("0 6 * 13 *", "month: expected 1 to 12"),
+        ("0 6 * * 8", "day of week: expected 0 to 7"),
+        ("0 6 * * fri-mon", "ends before it begins"),
+        ("*/0 6 * * *", "a step of 0"),
+        ("a b c d e", "minute: expected 0 to 59, got 'a'"),
+        ("TZ=Europe/Atlantis 0 6 * * *", "time zone 'Europe/Atlantis'"),
+    ],
+)
+def test_a_bad_cron_is_refused_before_anything_is_sent(cloud: Cloud, line: str, expected: str) -> None:
+    done = cloud.type(*CREATE, line)
+    assert (done.exit_code, expected in done.stderr) == (2, True), done.stderr
+    assert not cloud.vertex.server.seen
+
+
+def test_a_line_is_read_into_its_values() -> None:
+    read = cron.parse("*/20 6,18 1-3 jan-mar sun")
+    assert read.values == ((0, 20, 40), (6, 18), (1, 2, 3), (1, 2, 3), (0,))
+    assert (read.vertex, read.kubeflow) == ("*/20 6,18 1-3 jan-mar sun", "0 */20 6,18 1-3 jan-mar sun")
+
+
+def test_launchd_and_crontab_get_their_text(cloud: Cloud) -> None:
+    words = ("schedule", "local", "night", "forecasting", "--config", "gru_3m", "--cron", "30 2 * * 1-5")
+    listed = plistlib.loads(cloud.type(*words).output.encode())
+    assert listed["StartCalendarInterval"] == [{"Minute": 30, "Hour": 2, "Weekday": day} for day in range(1, 6)]
+    assert listed["ProgramArguments"][1:5] == ["-m", "local_runner", "run", "forecasting"]
+    line = cloud.type(*words, "--as", "crontab").output
+    assert line.startswith("30 2 * * 1-5 cd ")
+    assert "--config gru_3m" in line
+    with pytest.raises(InputError, match="more than 100 moments"):
+        cron.parse("*/1 0-20 * * *").moments()

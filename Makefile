@@ -14,7 +14,7 @@ PIPELINE ?= forecasting
 CONFIG ?= lstm_1m
 ARGS ?=
 
-.PHONY: help setup setup-dev run test test-slow backends newest-kfp lint compile-pipeline lock bench clean
+.PHONY: help setup setup-dev run test test-slow backends newest-kfp lint compile-pipeline lock bench images push test-images sbom clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -66,6 +66,18 @@ lock: setup-dev ## Resolve every lock in requirements/ (ARGS=--upgrade for the n
 
 bench: setup-dev ## Run every benchmark (ARGS=--json for one line a figure)
 	@for b in $$(cd benchmarks && ls [a-z]*.py */__main__.py | sed 's|/__main__.py||; s|\.py||'); do echo "== benchmarks.$$b"; $(BIN)/python -m benchmarks.$$b $(ARGS) || exit 1; done
+
+images: ## Build the images with docker, podman or buildah (ARGS='cpu serving' for some)
+	@$(PYTHON) containers/build.py images $(ARGS)
+
+push: ## Push the images and write their digests to containers/images.lock.json (REGISTRY=HOST/PROJECT/REPOSITORY)
+	@$(PYTHON) containers/build.py push --registry "$(REGISTRY)" $(ARGS)
+
+test-images: setup-dev ## Build the images here on a stand-in base and run a pipeline in one (root, buildah, debootstrap)
+	@$(BIN)/python tests/containers/build_images.py $(ARGS)
+
+sbom: ## Write a CycloneDX bill of materials of every lock to dist/sbom/
+	@$(PYTHON) containers/sbom.py $(ARGS)
 
 clean: ## Remove caches and build output (never .venv, never runs/)
 	@rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

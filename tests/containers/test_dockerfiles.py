@@ -1,0 +1,94 @@
+"""What every Dockerfile must hold to, as far as its text shows; `make test-images` builds them."""
+
+from __future__ import annotations
+
+import configparser
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+KINDS = ("cpu", "gpu", "tpu", "serving")
+
+
+def dockerfile(kind: str) -> str:
+    return (ROOT / "containers" / f"{kind}.Dockerfile").read_text()
+
+
+def stage(kind: str, name: str) -> str:
+    """The text of one build stage."""
+    found = re.search(rf"^FROM \S+ AS {name}$(.*?)(?=^FROM |\Z)", dockerfile(kind), re.MULTILINE | re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+def test_all_images_stand_on_one_pinned_base() -> None:
+    bases = {re.search(r"^ARG BASE_IMAGE=(\S+)$", dockerfile(kind), re.MULTILINE)[1] for kind in KINDS}  # type: ignore[index]
+    assert len(bases) == 1
+    assert re.fullmatch(r"docker\.io/library/python:3\.1[12]\.\d+-slim-\w+", bases.pop())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_environment_comes_from_the_hashed_lock_and_tools_stay_behind(kind: str) -> None:
+    builder, runtime = stage(kind, "builder"), stage(kind, "runtime")
+    lock = re.search(r"^ARG LOCK=(\S+)$", builder, re.MULTILINE)
+    assert lock is not None
+    assert (ROOT / "requirements" / f"{lock[1]}-py311.txt").is_file()
+    assert builder.count("--require-hashes") == 2
+    assert "--mount=type=cache" in builder
+    assert not re.search(r"\b(pip|uv|apt-get|gcc)\b", runtime)
+    assert "/opt/tools" not in runtime
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_extras_are_those_of_the_project(kind: str) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = re.search(r'^ARG EXTRAS="([^"]*)"$', stage(kind, "builder"), re.MULTILINE)
+    assert extras is not None
+    assert set(extras[1].split()) <= set(project["optional-dependencies"])
+    assert ("cpu" if kind == "serving" else kind) in extras[1].split()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_runtime_has_a_user_labels_and_the_components(kind: str) -> None:
+    runtime = stage(kind, "runtime")
+    assert re.search(r"^ARG UID=1000$", runtime, re.MULTILINE)
+    assert re.findall(r"^USER (\S+)$", runtime, re.MULTILINE) == ["${UID}"]
+    for label in ("title", "description", "licenses", "version", "revision"):
+        assert f"org.opencontainers.image.{label}=" in runtime
+    assert re.search(r"^COPY components components$", runtime, re.MULTILINE)
+    assert ("kfp_config.ini" in runtime) == (kind != "serving")
+    assert dockerfile(kind).rstrip().endswith("FROM runtime")  # what is built when no target is named
+
+
+def test_hardware_is_said_in_the_environment() -> None:
+    assert "NVIDIA_VISIBLE_DEVICES=all" in stage("gpu", "runtime")
+    assert "NVIDIA_DRIVER_CAPABILITIES=compute,utility" in stage("gpu", "runtime")
+    assert "PJRT_DEVICE=TPU" in stage("tpu", "runtime")
+    assert "HEALTHCHECK" in stage("serving", "runtime")
+    assert 'ENTRYPOINT ["python", "-m", "components.serving"]' in stage("serving", "runtime")
+
+
+def test_the_images_hold_every_component_that_a_compiled_file_names() -> None:
+    listed = configparser.ConfigParser()
+    listed.read(ROOT / "containers" / "kfp_config.ini")
+    needed = set()
+    for compiled in (ROOT / "pipelines" / "compiled").glob("*.yaml"):
+        executors = yaml.safe_load(compiled.read_text())["deploymentSpec"]["executors"].values()
+        containers = [executor["container"] for executor in executors if "container" in executor]
+        needed |= {container["args"][-1] for container in containers if "tandem-suite" in container["image"]}
+    assert needed
+    assert needed <= set(listed["Components"])
+    assert all((ROOT / file).is_file() for file in listed["Components"].values())
+
+
+def test_the_cloud_build_has_the_project_s_version() -> None:
+    build = yaml.safe_load((ROOT / "containers" / "cloudbuild.yaml").read_text())
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert build["substitutions"]["_VERSION"] == version
+    assert {image.split("tandem-")[1].split(":")[0] for image in build["images"]} == set(KINDS)
+    named = {step["id"] for step in build["steps"]}
+    assert {wait for step in build["steps"] for wait in step.get("waitFor", [])} <= named

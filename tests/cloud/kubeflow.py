@@ -60,10 +60,8 @@ class Kubeflow:
         predicates = json.loads(request.one("filter") or "{}").get("predicates", [])
         names = {each.get("string_value", each.get("stringValue")) for each in predicates}
         experiment = request.one("experiment_id")
-        found = [
-            item for item in self.all(kind)
-            if (not names or item["display_name"] in names) and (not experiment or item.get("experiment_id") == experiment)
-        ]  # fmt: skip
+        found = [item for item in self.all(kind) if not names or item["display_name"] in names]
+        found = [item for item in found if not experiment or item.get("experiment_id") == experiment]
         size, begin = int(request.one("page_size") or 0) or 20, int(request.one("page_token") or 0)
         page = {LISTED[kind]: found[begin : begin + size]}
         return {**page, "next_page_token": str(begin + size)} if begin + size < len(found) else page

@@ -142,7 +142,7 @@ class Vertex:
         name = f"{'/'.join(result.name.split('/')[:4])}/operations/{self.number()}"
         kind, content = result.DESCRIPTOR.full_name, json_format.MessageToDict(result)
         if gone:
-            kind, content = "google.protobuf.Empty", {"value": {}}
+            kind, content = "google.protobuf.Empty", {}
         done = {"name": name, "done": True, "response": {"@type": f"type.googleapis.com/{kind}", **content}}
         self.operations[name] = {"left": self.pending_answers, "done": done}
         return {"name": name, "done": False} if self.pending_answers else done

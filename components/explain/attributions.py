@@ -8,42 +8,57 @@ baselines drawn from the training data:
     phi_i(x) = E_b [ (x_i - b_i) * integral over a in [0, 1] of df/dx_i (b + a (x - b)) ]
 
 so that ``sum_i phi_i(x) = f(x) - E_b f(b)`` (completeness). Erion et al. draw one random ``a`` a baseline. Here each
-integral is a Gauss-Legendre quadrature over all baselines, which leaves a residual thousands of times smaller for the
-same number of gradients, because along the path the gradient is smooth.
+integral is a Gauss-Lobatto quadrature over all baselines, which leaves a residual hundreds of times smaller for the
+same number of gradients, because along the path the gradient is smooth. What a path misses is known exactly, its ends
+being known, so nodes are spent on the paths that need them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from components.explain.quadrature import lobatto
 from components.shared import progress
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from components.explain.gradients import Gradient
+    from components.explain.gradients import Arrays, Differentiable
+
+BLOCK_VALUES = 32 * 2**20
+"""Values of paths kept at a time, 128 MiB: bounds memory, whatever the number of samples and baselines."""
+REFINED_SHARE = 0.9
+"""Share of what all paths miss that the refined ones must hold: what is left then falls about tenfold a round."""
+
+
+PILOT = 8
+"""Samples, and baselines, whose paths tell how many nodes the rest needs."""
 
 
 @dataclass(frozen=True)
 class Attributions:
     """What each input added to each forecast, in the unit of the model's output.
 
-    ``values`` float64 (samples, lookback, features), ``base_value`` the mean output over the baselines, ``outputs``
-    float64 (samples,) the model's output for each sample, ``nodes`` the quadrature nodes that were used.
+    ``values`` float64 (samples, rows, features, steps): rows are those of the window, then those ahead of it where the
+    model reads features known ahead, the last ones. ``base_values`` float64 (steps,) are the mean outputs over the
+    baselines, ``outputs`` float64 (samples, steps) the model's own. ``nodes`` is the finest quadrature used, 0 for a
+    method without, and ``evaluations`` how many gradients or forecasts it took.
     """
 
     values: NDArray[np.float64]
-    base_value: float
+    base_values: NDArray[np.float64]
     outputs: NDArray[np.float64]
-    nodes: int
+    nodes: int = 0
+    evaluations: int = 0
 
     @property
     def residuals(self) -> NDArray[np.float64]:
-        """Completeness gap of each sample, ``f(x) - E f(b) - sum(phi)``, shape (samples,); exact, not estimated."""
-        return np.asarray(self.outputs - self.base_value - self.values.sum(axis=(1, 2)))
+        """Completeness gaps ``f(x) - E f(b) - sum(phi)``, shape (samples, steps); exact, not estimated."""
+        return np.asarray(self.outputs - self.base_values - self.values.sum(axis=(1, 2)))
 
     @property
     def relative_residual(self) -> float:
@@ -52,82 +67,188 @@ class Attributions:
         A ratio of sums rather than a mean of ratios: a sample whose forecast happens to equal the base value would
         otherwise divide by nothing and decide the figure alone. Zero for a model that answers the same everywhere.
         """
-        missed, explained = np.abs(self.residuals).sum(), np.abs(self.outputs - self.base_value).sum()
-        if missed == 0:
-            return 0.0
-        return float(missed / explained) if explained > 0 else float("inf")
+        return missed_share(self.residuals, self.outputs - self.base_values)
 
 
-def refined(
-    gradient: Gradient,
-    samples: NDArray[np.float32],
-    baselines: NDArray[np.float32],
-    *,
-    nodes: int,
-    max_nodes: int,
-    target_residual: float,
-    batch: int = 512,
-) -> Attributions:
-    """Expected gradients with as few nodes as reach ``target_residual``: begin with ``nodes`` and double.
-
-    Smooth models stop at once. A ReLU network's gradient jumps along the path, so there the residual only halves with
-    each doubling. Stops at ``max_nodes`` whatever the residual is then; see :func:`expected_gradients` for the rest.
-    """
-    while True:
-        found = expected_gradients(gradient, samples, baselines, nodes=nodes, batch=batch)
-        if found.relative_residual <= target_residual or nodes >= max_nodes:
-            return found
-        nodes = min(2 * nodes, max_nodes)
+def missed_share(missed: NDArray[np.float64], explained: NDArray[np.float64]) -> float:
+    """``sum|missed| / sum|explained|``, zero for nothing of nothing."""
+    above, below = np.abs(missed).sum(), np.abs(explained).sum()
+    if above == 0:
+        return 0.0
+    return float(above / below) if below > 0 else float("inf")
 
 
 def expected_gradients(
-    gradient: Gradient,
-    samples: NDArray[np.float32],
-    baselines: NDArray[np.float32],
+    model: Differentiable,
+    samples: Arrays,
+    baselines: Arrays,
     *,
-    nodes: int = 8,
-    batch: int = 512,
+    nodes: int = 4,
+    max_nodes: int | None = None,
+    target_residual: float = 0.0,
 ) -> Attributions:
-    """Attribute the output for each sample to its inputs, against all baselines.
+    """Attribute every output for each sample to its inputs, against all baselines.
+
+    With ``max_nodes``, a few paths tell how many nodes reach ``target_residual``; afterwards paths that miss much are
+    integrated again with twice the nodes, until it is reached or ``max_nodes`` are in use. A smooth model stops at
+    once; a ReLU network's gradient jumps along the path, so there the residual only halves with each doubling.
 
     Args:
-        gradient: output and gradient of the model, see :mod:`components.explain.gradients`.
-        samples: windows to explain, (samples, lookback, features).
-        baselines: windows of the background, (baselines, lookback, features).
-        nodes: Gauss-Legendre nodes a path; exact where the gradient is a polynomial of degree below ``2 * nodes``.
-        batch: points a model call; memory is bounded by it, not by ``samples * baselines * nodes``.
+        model: outputs and slopes, see :mod:`components.explain.gradients`.
+        samples: what to explain, one array an input, each (samples, rows, features).
+        baselines: the background, in the same shapes.
+        nodes: inner nodes a path to begin with; exact where the gradient is a polynomial of degree ``2 nodes + 1``.
+        max_nodes: most of them; ``nodes`` where it is left out.
+        target_residual: share of the explained differences that may be missed, see
+            :attr:`Attributions.relative_residual`.
     """
-    values = np.zeros(samples.shape, dtype=np.float64)
-    positions, weights = unit_interval_quadrature(nodes)
-    grid = (len(samples), len(baselines), nodes)
-    points = int(np.prod(grid))
-    for first in range(0, points, batch):
-        last = min(first + batch, points)
-        sample, baseline, node = np.unravel_index(np.arange(first, last), grid)
-        parts = samples[sample] - baselines[baseline]
-        slopes = gradient(baselines[baseline] + positions[node, None, None] * parts)[1]
-        parts *= slopes
-        parts *= weights[node, None, None] / len(baselines)
-        _add_by_sample(values, sample, parts)
-        progress.report("explained sample", last // (len(baselines) * nodes), len(samples), nodes=nodes)
-    base_value = float(_outputs(gradient, baselines, batch).mean())
-    return Attributions(values, base_value, _outputs(gradient, samples, batch), nodes)
+    ends, starts = (_points(model, at, nodes, 0) for at in (samples, baselines))
+    outputs, from_outputs = ends[0], starts[0]
+    values = np.zeros((len(outputs), *joined_shape(samples), outputs.shape[1]))
+    finest, evaluations = nodes, 0
+    for step in range(outputs.shape[1]):
+        if step > 0:
+            ends, starts = (_points(model, at, nodes, step) for at in (samples, baselines))
+        gains = outputs[:, step, None] - from_outputs[None, :, step]
+        paths = _Paths(model, samples, baselines, ends[1], starts[1], gains, step)
+        enough, spent = paths.pilot(nodes, max_nodes or nodes, target_residual)
+        evaluations += spent
+        for first, last in paths.blocks():
+            found, used, spent = paths.explain(first, last, enough, max_nodes or nodes, target_residual)
+            values[first:last, ..., step] = joined(found)
+            finest, evaluations = max(finest, used), evaluations + spent
+            progress.report("explained sample", step * len(outputs) + last, outputs.size, nodes=used)
+    return Attributions(values, from_outputs.mean(axis=0), outputs, finest, evaluations)
 
 
-def unit_interval_quadrature(nodes: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Positions and weights of Gauss-Legendre quadrature on [0, 1]; the weights sum to one."""
-    positions, weights = np.polynomial.legendre.leggauss(nodes)
-    return ((positions + 1) / 2).astype(np.float32), (weights / 2).astype(np.float32)
+@dataclass(frozen=True)
+class _Paths:
+    """All straight lines from baselines to samples, for one output of the model.
+
+    ``gains`` (samples, baselines) are the differences of that output between their ends, ``at_samples`` and
+    ``at_baselines`` its gradients there.
+    """
+
+    model: Differentiable
+    samples: Arrays
+    baselines: Arrays
+    at_samples: Arrays
+    at_baselines: Arrays
+    gains: NDArray[np.float64]
+    step: int
+
+    def blocks(self) -> Iterator[tuple[int, int]]:
+        """Samples whose paths are held in memory together, as [first, last)."""
+        size = sum(int(np.prod(array.shape[1:])) for array in self.samples) * self.gains.shape[1]
+        block = max(1, BLOCK_VALUES // size)
+        for first in range(0, len(self.gains), block):
+            yield first, min(first + block, len(self.gains))
+
+    def pilot(self, nodes: int, max_nodes: int, target: float) -> tuple[int, int]:
+        """How many nodes a few paths need, from ``nodes`` to ``max_nodes``, and the gradients that took."""
+        sample, baseline = (
+            np.linspace(0, count - 1, min(count, PILOT)).round().astype(np.intp) for count in self.gains.shape
+        )
+        ends, starts = (axis.ravel() for axis in np.meshgrid(sample, baseline, indexing="ij"))
+        gains, spent, tried = self.gains[np.ix_(sample, baseline)], 0, nodes
+        while tried < max_nodes:
+            missed = gains - _totals(self._integrate(ends, starts, tried)).reshape(gains.shape)
+            spent += tried * gains.size
+            if missed_share(missed.mean(axis=1), gains.mean(axis=1)) <= target:
+                break
+            # 3, 4, 6, 8, 12, 16, ...: half a doubling at a time.
+            tried = min(tried + (tried + 1) // 2 if tried.bit_count() == 1 else tried * 4 // 3, max_nodes)
+        return tried, spent
+
+    def explain(
+        self, first: int, last: int, nodes: int, max_nodes: int, target: float
+    ) -> tuple[list[NDArray[np.float64]], int, int]:
+        """Attributions of a block of samples, one array an input, with the finest nodes used and the gradients taken.
+
+        Nodes are doubled for the fewest paths that hold most of what is missed.
+        """
+        sample, baseline = (grid.ravel() for grid in np.mgrid[first:last, : self.gains.shape[1]])
+        parts = self._integrate(sample, baseline, nodes)
+        counts, spent = np.full(len(sample), nodes), nodes * len(sample)
+        gains, shape = self.gains[first:last].ravel(), (last - first, -1)
+        while True:
+            missed = gains - _totals(parts)
+            residual = missed_share(missed.reshape(shape).mean(axis=1), gains.reshape(shape).mean(axis=1))
+            coarse = np.flatnonzero(counts < max_nodes)
+            if residual <= target or len(coarse) == 0:
+                break
+            chosen = coarse[worst(np.abs(missed[coarse]), REFINED_SHARE)]
+            counts[chosen] = np.minimum(2 * counts[chosen], max_nodes)
+            for finer in np.unique(counts[chosen]).tolist():
+                again = chosen[counts[chosen] == finer]
+                for part, better in zip(parts, self._integrate(sample[again], baseline[again], finer), strict=True):
+                    part[again] = better
+            spent += int(counts[chosen].sum())
+        # Averaged in float64: thousands of float32 parts would otherwise leave a residual of their own.
+        means = [part.reshape(*shape, *part.shape[1:]).mean(axis=1, dtype=np.float64) for part in parts]
+        return means, int(counts.max()), spent
+
+    def _integrate(self, sample: NDArray[np.intp], baseline: NDArray[np.intp], nodes: int) -> list[NDArray[np.float32]]:
+        """Attributions of paths, one array an input, each (paths, rows, features)."""
+        rule = lobatto(nodes)
+        parts = [np.empty((len(sample), *array.shape[1:]), dtype=np.float32) for array in self.samples]
+        for rows, kept in _chunks(len(sample), self.model.segments(nodes), fixed=self.model.fixed):
+            ends, starts = sample[rows], baseline[rows]
+            begins = [array[starts] for array in self.baselines]
+            moves = [array[ends] - begin for array, begin in zip(self.samples, begins, strict=True)]
+            _, slopes = self.model.slopes(begins, moves, rule.positions, rule.weights, self.step)
+            for place, (slope, move) in enumerate(zip(slopes, moves, strict=True)):
+                at_ends = self.at_samples[place][ends] + self.at_baselines[place][starts]
+                parts[place][rows[:kept]] = ((slope + rule.end * at_ends) * move)[:kept]
+        return parts
 
 
-def _add_by_sample(values: NDArray[np.float64], sample: NDArray[np.intp], parts: NDArray[np.float32]) -> None:
-    """Add ``parts`` (points, lookback, features) to the rows of ``values`` that the ascending ``sample`` names."""
-    owners, starts = np.unique(sample, return_index=True)
-    # Summed in float64: thousands of float32 parts would otherwise leave a residual of their own.
-    values[owners] += np.add.reduceat(parts, starts, axis=0, dtype=np.float64)
+def worst(sizes: NDArray[np.float64], share: float) -> NDArray[np.intp]:
+    """Fewest rows of ``sizes`` (n,) that together hold ``share`` of their sum; at least one."""
+    order = np.argsort(-sizes, kind="stable")
+    held = np.cumsum(sizes[order])
+    return np.sort(order[: int(np.searchsorted(held, share * held[-1])) + 1])
 
 
-def _outputs(gradient: Gradient, windows: NDArray[np.float32], batch: int) -> NDArray[np.float64]:
-    """Output of each window, shape (n,), by the same compiled function that the gradients come from."""
-    parts = [gradient(windows[first : first + batch])[0] for first in range(0, len(windows), batch)]
-    return np.concatenate(parts).astype(np.float64)
+def joined_shape(inputs: Sequence[NDArray[Any]]) -> tuple[int, int]:
+    """Rows and features of :func:`joined`."""
+    return sum(array.shape[1] for array in inputs), inputs[0].shape[2]
+
+
+def joined(parts: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
+    """Lay what belongs to the window, and to the rows ahead, under each other: (n, rows, features).
+
+    Features known ahead are the last ones; the others have no part in the rows ahead.
+    """
+    out = np.zeros((len(parts[0]), *joined_shape(parts)))
+    row = 0
+    for part in parts:
+        out[:, row : row + part.shape[1], out.shape[2] - part.shape[2] :] = part
+        row += part.shape[1]
+    return out
+
+
+def _totals(parts: list[NDArray[np.float32]]) -> NDArray[np.float64]:
+    return np.asarray(np.sum([part.sum(axis=(1, 2), dtype=np.float64) for part in parts], axis=0))
+
+
+def _chunks(count: int, size: int, *, fixed: bool) -> Iterator[tuple[NDArray[np.intp], int]]:
+    """Row numbers in chunks, and how many of them count; the last chunk is filled up with the last row if ``fixed``."""
+    for first in range(0, count, size):
+        kept = min(size, count - first)
+        yield np.minimum(np.arange(first, first + (size if fixed else kept)), count - 1), kept
+
+
+def _points(model: Differentiable, points: Arrays, nodes: int, step: int) -> tuple[NDArray[np.float64], Arrays]:
+    """Outputs (n, outputs) and gradients of one of them at points, which are segments that lead nowhere."""
+    here, once = np.zeros(1, dtype=np.float32), np.ones(1, dtype=np.float32)
+    count = len(points[0])
+    outputs: list[NDArray[np.float32]] = []
+    gradients = [np.empty_like(array) for array in points]
+    for rows, kept in _chunks(count, model.segments(nodes) * nodes, fixed=model.fixed):
+        at = [array[rows] for array in points]
+        answers, slopes = model.slopes(at, [np.zeros_like(array) for array in at], here, once, step)
+        outputs.append(answers[:kept, 0])
+        for gradient, slope in zip(gradients, slopes, strict=True):
+            gradient[rows[:kept]] = slope[:kept]
+    return np.concatenate(outputs).astype(np.float64), gradients

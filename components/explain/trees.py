@@ -7,16 +7,21 @@ reached each node. So the base value is the trees' own mean, and no background h
 
 from __future__ import annotations
 
+import dataclasses
+import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from components.explain.attributions import Attributions
+from components.shared.boosted import load_xgboost
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from components.shared.artifacts import TrainedModel
+    from components.shared.boosted import BoostedTrees
 
 
 def tree_shap(model: TrainedModel, windows: NDArray[np.float32]) -> Attributions:
@@ -26,4 +31,20 @@ def tree_shap(model: TrainedModel, windows: NDArray[np.float32]) -> Attributions
     :meth:`components.shared.boosted.WindowColumns.back_to_windows`.
     """
     values, base_value = model.trees.contributions(windows)
-    return Attributions(values, base_value, model.predict(windows).astype(np.float64), nodes=0)
+    outputs = model.predict(windows).astype(np.float64)[:, None]
+    return Attributions(values[..., None], np.array([base_value]), outputs)
+
+
+def with_leaves(trees: BoostedTrees, change: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> BoostedTrees:
+    """The same splits with other leaves: ``change`` takes the leaf values of a tree, (leaves,), and gives new ones."""
+    content = json.loads(trees.booster.save_raw("json"))
+    booster = content["learner"]["gradient_booster"]
+    for tree in booster.get("gbtree", booster)["model"]["trees"]:
+        leaves = np.flatnonzero(np.array(tree["left_children"]) == -1)
+        # XGBoost keeps the value of a leaf where an inner node keeps the threshold of its split.
+        values = np.array(tree["split_conditions"])
+        values[leaves] = change(values[leaves])
+        tree["split_conditions"] = values.tolist()
+    changed = load_xgboost().Booster({"nthread": 1})
+    changed.load_model(bytearray(json.dumps(content).encode()))
+    return dataclasses.replace(trees, booster=changed)

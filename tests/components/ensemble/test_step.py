@@ -12,6 +12,7 @@ from components.evaluate import step as evaluate_step
 from components.evaluate.config import EvaluateConfig
 from components.explain import step as explain_step
 from components.explain.config import ExplainConfig
+from components.explain.explanation import Explanation
 from components.register import export
 from components.shared.artifacts import Prepared, Table, TrainedModel
 from components.shared.errors import InputError
@@ -126,14 +127,21 @@ def test_a_change_of_a_member_changes_the_digest(combined: tuple[Path, step.Comb
     assert export.model_digest(TrainedModel.open(altered)) != before
 
 
-def test_an_ensemble_is_not_explained_as_a_whole(
+def test_an_ensemble_is_explained_by_its_members_weighted(
     combined: tuple[Path, step.Combination], prepared_folder: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(InputError, match=r"explain each of them alone \(feedforward, dart\)"):
+    config, found = ExplainConfig(samples=3, baselines=4, plots="none"), combined[1]
+    paths = {"ensemble": combined[0], **{name: combined[0] / "members" / name for name in found.weights}}
+    parts = {}
+    for name, path in paths.items():
         explain_step.run(
-            ExplainConfig(samples=2), prepared_folder, combined[0],
-            explanations_path=tmp_path / "explained", report_path=tmp_path / "page.html",
-        )  # fmt: skip
+            config, prepared_folder, path, explanations_path=tmp_path / name, report_path=tmp_path / f"{name}.html"
+        )
+        parts[name] = Explanation.open(tmp_path / name)
+    for what in ("attributions", "predictions", "base_values"):
+        expected = sum(weight * np.asarray(getattr(parts[name], what)) for name, weight in found.weights.items())
+        np.testing.assert_allclose(getattr(parts["ensemble"], what), expected, atol=1e-5)
+    assert "feedforward by expected gradients, dart by tree shap" in (tmp_path / "ensemble.html").read_text()
 
 
 def test_members_of_one_kind_are_numbered(prepared_folder: Path, model_folder: Path, tmp_path: Path) -> None:

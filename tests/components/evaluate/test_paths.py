@@ -13,6 +13,7 @@ from components.evaluate import step
 from components.evaluate.config import EvaluateConfig
 from components.explain import step as explain
 from components.explain.config import ExplainConfig
+from components.explain.explanation import Explanation
 from components.preprocess import step as preprocess
 from components.preprocess.config import PreprocessConfig
 from components.register import export
@@ -128,14 +129,27 @@ def test_the_last_steps_scores_are_those_of_the_table(evaluated: Path) -> None:
     assert content["steps"]["random_walk"]["mae"][0] < content["steps"]["random_walk"]["mae"][-1]
 
 
-def test_a_path_is_explained_by_its_last_step(made: tuple[Path, Path], tmp_path: Path) -> None:
-    config = ExplainConfig.parse({"samples": 2, "baselines": 2, "max_residual": 0.05})
+def test_every_step_of_a_path_is_explained_with_what_is_known_ahead(made: tuple[Path, Path], tmp_path: Path) -> None:
+    config = ExplainConfig.parse({"samples": 4, "baselines": 3, "max_residual": 0.05, "steps": "all"})
     paths = {"explanations_path": tmp_path / "explanations", "report_path": tmp_path / "report"}
-    if TrainedModel.open(made[1]).input_names != ["window"]:
-        with pytest.raises(InputError, match="takes features known ahead beside the window"):
-            explain.run(config, *made, **paths)
-        return
-    assert explain.run(config, *made, **paths)["samples"] == 2
+    assert explain.run(config, *made, **paths)["samples"] == 4
+    found, prepared, model = (
+        Explanation.open(tmp_path / "explanations"),
+        Prepared.open(made[0]),
+        TrainedModel.open(made[1]),
+    )
+    ahead = STEPS if "ahead" in model.input_names else 0
+    assert found.attributions.shape == (4, LOOKBACK + ahead, 3, STEPS)
+    assert (found.steps, found.rows[-1]) == ((1, 2, 3, 4, 5), ahead)
+    assert set(found.entities) == {"A", "B"}
+    path = model.forecast_path(prepared, np.asarray(found.starts))
+    np.testing.assert_allclose(found.predictions, path, rtol=1e-5)
+    if ahead:
+        assert np.abs(found.attributions[:, LOOKBACK:, 2]).max() > 0
+        assert np.abs(found.attributions[:, LOOKBACK:, :2]).max() == 0
+    page = (tmp_path / "report").read_text()
+    assert "Near and far horizons" in page
+    assert "Series by series" in page
 
 
 def test_what_is_known_ahead_reaches_the_forecast(made: tuple[Path, Path]) -> None:

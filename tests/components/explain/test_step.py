@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.util
 import shutil
 from pathlib import Path
 
@@ -33,12 +34,12 @@ def test_the_stage_writes_attributions_that_add_up_and_a_page(
     numbers = run(tmp_path, prepared_folder, model_folder, top=2)
     explanation, prepared = Explanation.open(tmp_path / "explanations"), Prepared.open(prepared_folder)
     starts = prepared.starts("test")
-    assert explanation.attributions.shape == (5, 12, 5)
+    assert explanation.attributions.shape == (5, 12, 5, 1)
     assert (explanation.starts[0], explanation.starts[-1]) == (starts[0], starts[-1])
     # The label is a difference, so a prediction plus the target at the origin is the model's own forecast.
     origins = prepared.targets[prepared.origins(explanation.starts)]
     forecast = TrainedModel.open(model_folder).forecast(prepared, explanation.starts)
-    np.testing.assert_allclose(explanation.predictions + origins, forecast, atol=1e-5)
+    np.testing.assert_allclose(explanation.predictions[:, 0] + origins, forecast, atol=1e-5)
     assert numbers["samples"] == 5
     assert 0 < numbers["residual_pct"] < 1
     assert sorted(key for key in numbers if key.endswith("/share")) == sorted(
@@ -47,7 +48,8 @@ def test_the_stage_writes_attributions_that_add_up_and_a_page(
     page = (tmp_path / "report.html").read_text()
     lead = page.split('<p class="lead">')[1]
     assert lead.startswith(f"Residual {numbers['residual_pct']:.2g} %")
-    assert page.count("<img ") == 2
+    assert "cosine" in page
+    assert page.count("<img ") == 5
 
 
 def test_the_seed_decides_the_background(tmp_path: Path, prepared_folder: Path, model_folder: Path) -> None:
@@ -104,5 +106,42 @@ def test_the_config_reports_every_problem_at_once() -> None:
 
 
 def test_nodes_may_not_begin_above_their_maximum() -> None:
-    with pytest.raises(InputError, match=r"nodes \(65\) must not exceed max_nodes \(64\)"):
-        ExplainConfig.parse({"nodes": 65}, section="explain")
+    with pytest.raises(InputError, match=r"nodes \(97\) must not exceed max_nodes \(96\)"):
+        ExplainConfig.parse({"nodes": 97}, section="explain")
+
+
+def test_without_shap_the_page_says_how_to_get_its_plots(
+    tmp_path: Path, prepared_folder: Path, model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "shap" else found(name, *rest))
+    run(tmp_path, prepared_folder, model_folder)
+    page = (tmp_path / "report.html").read_text()
+    assert page.count("<img ") == 3
+    assert "tandem-pipelines[explain]" in page
+    with pytest.raises(InputError, match=r"explain\.plots is shap, and shap is not installed"):
+        run(tmp_path / "forced", prepared_folder, model_folder, plots="shap")
+
+
+def test_a_reference_and_groups_are_shown_when_asked_for(
+    tmp_path: Path, prepared_folder: Path, model_folder: Path
+) -> None:
+    numbers = run(tmp_path, prepared_folder, model_folder, reference=2, groups={"noise": ["noise_*"]}, plots="none")
+    assert numbers["reference_correlation"] > 0.95
+    page = (tmp_path / "report.html").read_text()
+    assert "Against permutation Shapley values of 2 windows" in page
+    assert "Groups of features" in page
+
+
+def test_a_step_that_is_not_forecast_is_refused(tmp_path: Path, prepared_folder: Path, model_folder: Path) -> None:
+    with pytest.raises(InputError, match=r"explain\.steps: .* forecasts row 7 ahead, not 3, 9"):
+        run(tmp_path, prepared_folder, model_folder, steps=[3, 7, 9])
+
+
+def test_a_notebook_gets_the_explanation_itself(prepared_folder: Path, model_folder: Path) -> None:
+    from components.explain import explain
+
+    explanation = explain(model_folder, prepared_folder, samples=3, baselines=4, seed=1)
+    assert explanation.summed(["time"]).shape == (3, 5, 1)
+    with pytest.raises(InputError, match=r"unknown key explain\.sample: did you mean samples"):
+        explain(model_folder, prepared_folder, sample=3)

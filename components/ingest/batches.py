@@ -50,7 +50,12 @@ def made_ahead(batches: Iterable[pa.RecordBatch], most: int = 2) -> Iterator[pa.
     """The same batches, made in a thread of its own up to ``most`` ahead of their use; errors come where they arise.
 
     Reading and checking then go on while Parquet compresses: both leave Python's lock to others for most of the time.
+    The first batch is made in the caller's own thread: it may take a download or a sort, which an interrupt must end.
     """
+    rest = iter(batches)
+    first = next(rest, None)
+    if first is None:
+        return
     made: queue.Queue[pa.RecordBatch | BaseException | None] = queue.Queue(maxsize=most)
     unwanted = threading.Event()
 
@@ -64,7 +69,7 @@ def made_ahead(batches: Iterable[pa.RecordBatch], most: int = 2) -> Iterator[pa.
 
     def make() -> None:
         try:
-            for batch in batches:
+            for batch in rest:
                 put(batch)
                 if unwanted.is_set():
                     return
@@ -76,6 +81,7 @@ def made_ahead(batches: Iterable[pa.RecordBatch], most: int = 2) -> Iterator[pa.
     thread = threading.Thread(target=make, name="batches", daemon=True)
     thread.start()
     try:
+        yield first
         while (item := made.get()) is not None:
             if isinstance(item, BaseException):
                 raise item

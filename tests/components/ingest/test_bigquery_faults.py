@@ -53,6 +53,34 @@ def test_a_stream_that_breaks_off_goes_on_from_its_next_row(
     assert asked == [0, rows, 2 * rows], "no row is asked for twice"
 
 
+def test_a_connection_that_is_reset_in_the_middle_of_streams_is_gone_on_with(
+    bigquery: BigQuery, ingest: Any, short_waits: None
+) -> None:
+    from cloud.bigquery.proxy import Wire
+
+    rows = 60_000
+    days = pa.array(range(rows), pa.int64()).cast(pa.timestamp("s")).cast(pa.timestamp("us"))
+    bigquery.warehouse.add(TABLE, pa.table({"day": days, "price": pa.array(range(rows), pa.float64())}))
+    bigquery.storage.response_rows, bigquery.storage.pause = 2_000, 0.01
+    wire = Wire(bigquery.storage.port, cuts=[200_000, 150_000])
+    found = ingest({**bigquery.source(table=TABLE), "storage_endpoint": wire.url}, **NAMED)
+    wire.close()
+    assert found["price"].to_pylist() == list(range(rows))
+    assert wire.resets == 2
+    assert max(offset for _, offset in bigquery.storage.asked) > 0
+    assert len(bigquery.storage.sessions) == 1
+
+
+def test_a_server_that_says_how_long_to_wait_is_listened_to() -> None:
+    from google.api_core.exceptions import ResourceExhausted
+    from google.rpc.error_details_pb2 import RetryInfo
+
+    said = RetryInfo()
+    said.retry_delay.FromMilliseconds(2500)
+    assert storage_read._asked_delay(ResourceExhausted("busy", details=[said])) == 2.5
+    assert storage_read._asked_delay(ResourceExhausted("busy")) == 0.0
+
+
 @pytest.mark.parametrize("kind", ["429", "503", "reset", "lost"])
 @pytest.mark.parametrize("form", ["table", "query"])
 def test_whatever_request_goes_wrong_the_rows_are_the_same(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from components.ingest import merging
+from components.ingest.batches import made_ahead
 from components.ingest.merging import in_order, is_sorted, merged
 from components.ingest.shards import ShardWriter, finished, next_row
 
@@ -88,3 +91,32 @@ def test_a_long_stream_is_cut_into_shards_and_gone_on_with(
     assert [(shard.first, shard.stop) for shard in found] == [(0, 2), (2, 3), (3, 4)]
     assert rows_of(merging._rows(found)) == [("a", day) for day in (1, 2, 3, 4)]
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".arrow"] * 3
+
+
+def test_batches_made_ahead_are_the_same_and_an_error_comes_in_its_place() -> None:
+    def broken() -> Iterator[pa.RecordBatch]:
+        yield from (batch([("a", day)]) for day in range(5))
+        raise OSError("the sixth")
+
+    assert rows_of(made_ahead(batch([("a", day)]) for day in range(50))) == [("a", day) for day in range(50)]
+    assert rows_of(made_ahead(iter([]))) == []
+    seen = []
+    with pytest.raises(OSError, match="the sixth"):
+        for one in made_ahead(broken()):
+            seen += rows_of([one])
+    assert seen == [("a", day) for day in range(5)]
+
+
+def test_what_is_made_ahead_stops_with_its_use() -> None:
+    made = []
+
+    def endless() -> Iterator[pa.RecordBatch]:
+        while True:
+            made.append(threading.current_thread())
+            yield batch([("a", len(made))])
+
+    stream = made_ahead(endless(), most=2)
+    next(stream)
+    assert made[0] is threading.current_thread(), "a download must be in reach of an interrupt"
+    stream.close()
+    assert len(made) <= 5

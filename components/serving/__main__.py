@@ -24,14 +24,15 @@ if TYPE_CHECKING:
     "--port", type=click.IntRange(0, 65535), help="Port to listen on (AIP_HTTP_PORT, else 8080; 0: a free one)."
 )
 @click.option("--host", help="Address to listen on (default: this machine only).")
+@click.option("--rows", help="Also answer what-if scenarios, which start from these rows: .csv, .parquet or a table.")
 @click.option("--check", is_flag=True, help="Serve nothing; ask the process at that port for its health.")
-def main(model: str | None, port: int | None, host: str | None, check: bool) -> None:
+def main(model: str | None, port: int | None, host: str | None, rows: str | None, check: bool) -> None:
     """Serve a trained model; every setting can also come from the environment, as on Vertex AI (AIP_HTTP_PORT, …)."""
     from components.serving.config import from_environment
 
     if check:
         sys.exit(_healthy(from_environment({"AIP_STORAGE_URI": "-", **os.environ}, port=port, host=host)))
-    config = from_environment(os.environ, model=model, port=port, host=host)
+    config = from_environment(os.environ, model=model, port=port, host=host, rows=rows)
     from components.serving import logs, server, storage
     from components.serving.predictor import Predictor
     from components.shared.artifacts import TrainedModel

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 JSON = "application/json"
-Described = tuple["NDArray[np.float32]", "NDArray[np.float32]"]
-"""Of one instance: its scaled window, and what the model said of it."""
 
 
 @dataclass
@@ -43,15 +42,15 @@ class Service:
     )
 
     def __post_init__(self) -> None:
-        self.batcher: Batcher[Instance, Described] = Batcher(
+        self.batcher: Batcher[Instance, NDArray[np.float32]] = Batcher(
             self._describe, self.config.max_batch, self.config.max_waiting, self.batch_sizes.observe
         )
         # Explanations take hundreds of gradients; on a thread of their own they do not hold up predictions.
         self.explaining = ThreadPoolExecutor(1, "explain")
 
-    def _describe(self, instances: Sequence[Instance]) -> list[Described]:
-        inputs = self.predictor.reader.inputs(instances)
-        return list(zip(inputs["window"], self.predictor.describe(inputs), strict=True))
+    def _describe(self, instances: Sequence[Instance]) -> list[NDArray[np.float32]]:
+        """What the model says of each instance, (parameters,) scaled."""
+        return list(self.predictor.describe(self.predictor.reader.inputs(instances)))
 
     async def predict(self, body: bytes) -> bytes:
         """Answer the body of a request.
@@ -62,19 +61,16 @@ class Service:
         request = messages.read(body)
         self.predictor.check(request.parameters)
         instances = self.predictor.reader.read(request.instances)
-        answers = await self.batcher.submit(instances)
-        windows, described = (np.stack(part) for part in zip(*answers, strict=True))
+        described = np.stack(await self.batcher.submit(instances))
         predictions = self.predictor.predictions(instances, described, request.parameters)
         if request.parameters.explain:
-            await self._explain(predictions, windows, request.parameters.top)
+            await self._explain(predictions, instances, request.parameters.top)
         self.instances.add(by=len(instances))
         return messages.write(predictions)
 
-    async def _explain(self, predictions: list[dict[str, Any]], windows: NDArray[np.float32], top: int) -> None:
-        import asyncio
-
+    async def _explain(self, predictions: list[dict[str, Any]], instances: list[Instance], top: int) -> None:
         explain = self.predictor.explanations
-        found = await asyncio.get_running_loop().run_in_executor(self.explaining, explain, windows, top)
+        found = await asyncio.get_running_loop().run_in_executor(self.explaining, explain, instances, top)
         for prediction, explanation in zip(predictions, found, strict=True):
             prediction["explanation"] = explanation
 
@@ -83,8 +79,12 @@ class Service:
         self.explaining.shutdown()
 
 
-def build(service: Service) -> Observed:
-    """The ASGI application of a service."""
+SCENARIOS = "/scenarios"
+"""Where what-if scenarios are, with their page, if there are rows to start them from."""
+
+
+def build(service: Service, scenarios: FastAPI | None = None) -> Observed:
+    """The ASGI application of a service, with :mod:`components.scenario`'s mounted in it."""
     config, life = service.config, service.life
     application = FastAPI(title="Tandem serving", version=service.predictor.name, docs_url=None, redoc_url=None)
     quiet = frozenset([config.health_route, "/metrics"])
@@ -122,6 +122,9 @@ def build(service: Service) -> Observed:
     async def model() -> dict[str, Any]:
         """What the model takes and gives."""
         return service.predictor.about()
+
+    if scenarios is not None:
+        application.mount(SCENARIOS, scenarios)
 
     @application.exception_handler(HTTPException)
     async def unknown_route(_: HttpRequest, error: HTTPException) -> Response:

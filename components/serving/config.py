@@ -25,6 +25,7 @@ class ServingConfig(StrictModel):
     Attributes:
         model: what to serve: a folder, ``gs://…``, or a registered version such as ``soybean-oil-1m@champion``.
         host, port: the address it listens on; this machine only unless told otherwise.
+        rows: a table, CSV or Parquet file to start scenarios from; without it there are none.
         max_batch: windows a call of the model.
         max_waiting: windows that may wait; beyond that, requests are refused at once.
         drain_seconds: how long it goes on answering after SIGTERM while its health says to send nothing more.
@@ -37,6 +38,7 @@ class ServingConfig(StrictModel):
     predict_route: Route = "/predict"
     health_route: Route = "/health"
     registry: str = "sqlite:///registry/registry.db"
+    rows: str | None = None
     max_batch: PositiveInt = 64
     max_waiting: PositiveInt = 4096
     drain_seconds: float = Field(default=5.0, ge=0)
@@ -50,6 +52,7 @@ VARIABLES = {
     "AIP_HEALTH_ROUTE": "health_route",
     "SERVING_HOST": "host",
     "SERVING_REGISTRY": "registry",
+    "SERVING_ROWS": "rows",
     "SERVING_MAX_BATCH": "max_batch",
     "SERVING_MAX_WAITING": "max_waiting",
     "SERVING_DRAIN_SECONDS": "drain_seconds",

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from components.explain import attributions, gradients, trees
-from components.explain.explanation import Explanation
 from components.forecast import checks
 from components.forecast.intervals import Bands
 from components.serving import compiled
+from components.serving.explaining import Explainer
 from components.serving.messages import Parameters, RequestError
 from components.serving.windows import Instance, Reader
 from components.shared.artifacts import TrainedModel
@@ -25,8 +23,6 @@ if TYPE_CHECKING:
     from components.serving.compiled import Describe
 
 USUAL_QUANTILES = (0.05, 0.1, 0.5, 0.9, 0.95)
-LARGEST_RESIDUAL = 0.005
-"""Share of what is explained that attributions may miss before they are integrated more finely."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +33,7 @@ class Predictor:
     name: str
     reader: Reader
     describe: Describe
+    explainer: Explainer
     usual_quantiles: tuple[float, ...]
 
     @classmethod
@@ -56,7 +53,7 @@ class Predictor:
             zeros["ahead"] = np.zeros((1, manifest.horizon, manifest.known), np.float32)
         describe(zeros)
         known = tuple(level for level in USUAL_QUANTILES if not _unknown(model, [level]))
-        return cls(model, name, reader, describe, known)
+        return cls(model, name, reader, describe, Explainer(model), known)
 
     def about(self) -> dict[str, Any]:
         """What the model takes and gives, for people and clients."""
@@ -72,7 +69,6 @@ class Predictor:
             "time_required": self.reader.needs_times,
             "columns": self.reader.columns,
             "quantiles": list(self.usual_quantiles),
-            "explains": self._unexplainable() == "",
         }
 
     def check(self, parameters: Parameters) -> None:
@@ -81,20 +77,8 @@ class Predictor:
         Raises:
             RequestError: naming each such parameter.
         """
-        problems = _unknown(self.model, parameters.quantiles or ())
-        if parameters.explain and (why := self._unexplainable()):
-            problems.append(f"parameters.explain: {why}")
-        if problems:
+        if problems := _unknown(self.model, parameters.quantiles or ()):
             raise RequestError(problems)
-
-    def _unexplainable(self) -> str:
-        if self.model.framework == "ensemble":
-            return "this model is an ensemble, whose members are explained each alone"
-        if self.reader.looks_ahead:
-            return "this model also takes features known ahead, and attributions are of the window alone"
-        if self.model.preprocessing.predict != "label":
-            return "this model forecasts a path, and attributions are of one number"
-        return ""
 
     def predictions(
         self, instances: Sequence[Instance], described: NDArray[np.float32], parameters: Parameters
@@ -133,43 +117,9 @@ class Predictor:
         around = Bands.of(self.model, sorted(set(shares.values()))).around(described, self.model.point)
         return [(level, around[share][level > 0.5]) for level, share in shares.items()]
 
-    def explanations(self, windows: NDArray[np.float32], top: int) -> list[dict[str, Any]]:
-        """What each feature contributed to each forecast, summed over the window's rows, strongest first.
-
-        Networks by integrated gradients from the typical window, every feature at the centre of the train rows; boosted
-        trees by TreeSHAP. ``base_value + sum of all attributions + residual`` is the prediction.
-        """
-        found = self._attribute(windows)
-        method = {"name": "tree_shap" if self.model.framework == "xgboost" else "integrated_gradients"}
-        in_units = Explanation.in_units(found, self.model.preprocessing, np.arange(len(windows)), method)
-        return [_explanation(in_units, row, top) for row in range(len(windows))]
-
-    def _attribute(self, windows: NDArray[np.float32]) -> attributions.Attributions:
-        if self.model.framework == "xgboost":
-            return trees.tree_shap(self.model, windows)
-        typical = np.zeros((1, *windows.shape[1:]), np.float32)
-        return attributions.refined(
-            self._gradient, windows, typical, nodes=16, max_nodes=64, target_residual=LARGEST_RESIDUAL
-        )
-
-    @cached_property
-    def _gradient(self) -> gradients.Gradient:
-        """Compiled with the first explanation that is asked for, and kept."""
-        return gradients.of_model(self.model.point_model)
-
-
-def _explanation(explained: Explanation, row: int, top: int) -> dict[str, Any]:
-    parts = explained.attributions[row].sum(axis=0, dtype=np.float64)
-    strongest = np.argsort(-np.abs(parts), kind="stable")[:top]
-    return {
-        "attributions": {explained.features[i]: float(parts[i]) for i in strongest},
-        "base_value": float(explained.base_value),
-        "prediction": float(explained.predictions[row]),
-        "residual": float(explained.residuals[row]),
-        "quantity": explained.quantity,
-        "unit": explained.unit,
-        "method": explained.method["name"],
-    }
+    def explanations(self, instances: Sequence[Instance], top: int) -> list[dict[str, Any]]:
+        """What each feature contributed to each forecast; see :mod:`components.serving.explaining`."""
+        return self.explainer.explain(self.reader.inputs(instances), top)
 
 
 def _unknown(model: TrainedModel, levels: Sequence[float]) -> list[str]:

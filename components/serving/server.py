@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 import uvicorn
 
@@ -18,19 +19,39 @@ from components.serving.config import ServingConfig
 from components.serving.logs import LOGGER
 from components.serving.predictor import Predictor
 
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
 BACKLOG = 2048
 
 
 def run(predictor: Predictor, config: ServingConfig) -> None:
-    """Serve a model until the process is told to end."""
-    asyncio.run(_serve(predictor, config))
+    """Serve a model until the process is told to end.
+
+    Raises:
+        InputError: scenarios are to start from rows that do not fit the model.
+    """
+    asyncio.run(_serve(predictor, config, scenarios_of(predictor, config)))
 
 
-async def _serve(predictor: Predictor, config: ServingConfig) -> None:
+def scenarios_of(predictor: Predictor, config: ServingConfig) -> FastAPI | None:
+    """What-if scenarios of the model, if there are rows to start them from."""
+    if config.rows is None:
+        return None
+    from components.scenario import service
+    from components.scenario.engine import Engine
+    from components.scenario.guard import LOCAL
+
+    engine = Engine.load(predictor.model.path, config.rows, name=predictor.name)
+    # On other addresses a proxy stands in front, and only it knows by which name it is asked.
+    return service.app(engine, hosts=LOCAL if config.host in LOCAL else None)
+
+
+async def _serve(predictor: Predictor, config: ServingConfig, scenarios: FastAPI | None) -> None:
     service = app.Service(predictor, config)
     settings = uvicorn.Config(
-        app.build(service), host=config.host, port=config.port, log_config=None, access_log=False, lifespan="off",
-        server_header=False, ws="none", proxy_headers=False, backlog=BACKLOG,
+        app.build(service, scenarios), host=config.host, port=config.port, log_config=None, access_log=False,
+        lifespan="off", server_header=False, ws="none", proxy_headers=False, backlog=BACKLOG,
         timeout_graceful_shutdown=int(config.stop_seconds) or 1,
     )  # fmt: skip
     server = uvicorn.Server(settings)

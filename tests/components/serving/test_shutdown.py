@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 WORKERS, BEFORE = 24, 150
 
@@ -62,6 +63,7 @@ async def _load(running: Any, body: str) -> Tally:
     return tally
 
 
+@pytest.mark.slow
 def test_no_request_is_lost_when_the_process_is_told_to_end(
     start_serving: Callable[..., Any], served_folder: Path, instance_at: Callable[..., dict[str, Any]]
 ) -> None:

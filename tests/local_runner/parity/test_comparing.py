@@ -60,6 +60,7 @@ def test_pages_have_the_same_words(tmp_path: Path) -> None:
     assert compare_artifact("page", first, third)[0].how == DIFFERENT
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("change", "how"), [(0.0, WITHIN), (1e-7, WITHIN), (0.1, DIFFERENT)])
 def test_networks_are_compared_by_their_weights(tmp_path: Path, change: float, how: str) -> None:
     import keras

@@ -67,7 +67,7 @@ def main() -> None:
     names = arguments.models.split(",")
     if unknown := [name for name in names if name not in MODELS]:
         parser.error(f"--models: expected some of {', '.join(MODELS)}, got {', '.join(unknown)}")
-    logging.getLogger("tandem.progress").setLevel(logging.CRITICAL)
+    logging.getLogger("tandem.progress").addHandler(logging.NullHandler())  # else its lines are printed
     seeds = [int(seed) for seed in arguments.seeds.split(",")]
     show(_figures(arguments.horizons.split(","), names, seeds), peer="random walk", as_json=arguments.json)
 

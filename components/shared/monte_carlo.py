@@ -80,7 +80,8 @@ class MonteCarlo:
         beside = min(self.passes, self._rows)
         together = max(1, self._rows // beside)
         for first in range(0, self.passes, beside):
-            masks = [mask[first : first + beside] for mask in self._masks]
+            # Cutting a tensor costs as much as a small network: leave whole what fits.
+            masks = self._masks if beside == self.passes else [mask[first : first + beside] for mask in self._masks]
             for start in range(0, windows, together):
                 part = [array[start : start + together] for array in arrays]
                 found[first : first + beside, start : start + together] = self._network(part, masks)

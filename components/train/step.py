@@ -206,7 +206,8 @@ def write_model(
             "distribution": described,
         }
         files.write_json(folder / "signature.json", signature)
-        residuals.write(folder, residuals.at_horizon(fitted.model, source, described["point"]))
+        errors = residuals.at_horizon(fitted.model, source, described["point"])
+        residuals.write(folder, errors, residuals.interval_bounds(fitted.model, source, described))
         if search is not None:
             search.write(folder)
         if config.tensorboard:

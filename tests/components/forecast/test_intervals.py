@@ -46,6 +46,17 @@ def test_gaussian_intervals_are_deviations_around_the_mean(market: Market, tmp_p
     assert (lower[0], upper[0]) == pytest.approx((1 - 1.959964 * 2, 1 + 1.959964 * 2), rel=1e-6)
 
 
+def test_bounds_kept_by_training_move_a_models_own_intervals(market: Market, tmp_path: Path) -> None:
+    with_bounds = model(tmp_path, market, {"kind": "gaussian", "point": 0})
+    kept = {"levels": [0.5], "quantiles": [0.0], "bounds": [[0.5, -9.0], [0.8, 1.0], [0.9, 2.0]]}
+    write_json(with_bounds.path / "residuals.json", kept)
+    bands = Bands.of(with_bounds, [0.5, 0.85])
+    assert bands.method == "conformal_gaussian"
+    found = bands.around(np.array([[1.0, 2.0]], dtype=np.float32), point=0)
+    assert found[0.85][1] - found[0.85][0] == pytest.approx(2 * 1.439531 * 2 + 2 * 1.5, rel=1e-5)
+    assert (found[0.5][0][0], found[0.5][1][0]) == pytest.approx((1.0, 1.0))  # never inside out
+
+
 def test_a_point_model_without_residuals_has_no_intervals(market: Market, tmp_path: Path) -> None:
     point = model(tmp_path, market, {"kind": "point", "point": 0})
     with pytest.raises(InputError, match=r"no residuals\.json"):

@@ -1,13 +1,19 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import keras
 import numpy as np
+import pytest
 
+from components.forecast.intervals import Bands
 from components.shared.artifacts import Prepared, TrainedModel
 from components.shared.files import read_json
-from components.train import residuals
+from components.train import models, residuals
 from components.train.losses import SquaredError
+from components.train.models.kind import WindowShape
 from components.train.source import WindowSource
 
 
@@ -27,3 +33,33 @@ def test_quantiles_of_errors_are_kept_at_every_half_percent(tmp_path: Path) -> N
     assert content["quantiles"][99] == np.median(errors)
     assert content["windows"] == 999
     assert content["quantiles"] == sorted(content["quantiles"])
+
+
+@pytest.mark.parametrize(
+    ("distribution", "parameters"),
+    [
+        ({"kind": "gaussian", "point": 0}, 2),
+        ({"kind": "quantile", "levels": [0.1, 0.5, 0.9], "point": 1}, 3),
+    ],
+    ids=["gaussian", "quantile"],
+)
+def test_intervals_moved_by_their_bounds_hold_their_share_of_validation_outcomes(
+    label_source: Callable[..., WindowSource], distribution: dict[str, Any], parameters: int
+) -> None:
+    source = label_source(parameters=parameters)
+    shape = WindowShape(12, 4, parameters=parameters, distribution=distribution["kind"])
+    keras.utils.set_random_seed(2)
+    model = models.build(models.REGISTRY["feedforward"].config(kind="feedforward", units=(4,)), shape)
+    bounds = residuals.interval_bounds(model, source, distribution)
+    described, labels = residuals.on_validation(model, source)
+    bands = Bands(distribution["kind"], (0.5, 0.8), tuple(distribution.get("levels", ())), bounds=tuple(bounds))
+    for share, (lower, upper) in bands.around(described, distribution["point"]).items():
+        held = (labels[:, 0] >= lower) & (labels[:, 0] <= upper)
+        assert held.mean() == pytest.approx(share, abs=0.03)
+
+
+def test_a_model_that_forecasts_one_number_has_no_bounds(
+    label_source: Callable[..., WindowSource], model_folder: Path
+) -> None:
+    model = TrainedModel.open(model_folder).keras
+    assert residuals.interval_bounds(model, label_source(), {"kind": "point", "point": 0}) == []

@@ -8,6 +8,8 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from components.shared import retrying
+
 if TYPE_CHECKING:
     from google.auth.credentials import Credentials
     from google.cloud.storage import Client
@@ -19,7 +21,7 @@ def credentials(*, anonymous: bool = False) -> Credentials:
     """Application default credentials; none for a server on this machine.
 
     Raises:
-        google.auth.exceptions.DefaultCredentialsError: nobody is logged in.
+        InputError: nobody is logged in.
     """
     if anonymous:
         from google.auth.credentials import AnonymousCredentials
@@ -27,7 +29,7 @@ def credentials(*, anonymous: bool = False) -> Credentials:
         return AnonymousCredentials()  # type: ignore[no-untyped-call]
     import google.auth
 
-    found, _ = google.auth.default(scopes=[SCOPE])
+    found, _ = retrying.call("logging in to Google Cloud", lambda: google.auth.default(scopes=[SCOPE]))
     return found
 
 

@@ -84,10 +84,12 @@ def explained(what: str, error: BaseException, hints: dict[int, str]) -> TandemE
     """An error of a client library in one line, with the next thing to do."""
     import google.auth.exceptions as auth
 
-    if isinstance(error, auth.DefaultCredentialsError):
+    if isinstance(error, auth.DefaultCredentialsError) and not isinstance(error, auth.InvalidOperation):
         return InputError(f"{what}: there are no Google Cloud credentials. Next: gcloud auth application-default login")
     if isinstance(error, auth.RefreshError):
         return InputError(f"{what}: the credentials have expired. Next: gcloud auth application-default login")
+    if isinstance(error, auth.GoogleAuthError) and not isinstance(error, auth.TransportError):
+        return InputError(f"{what}: the credentials are not accepted. Next: gcloud auth application-default login")
     code = status(error)
     general = {
         401: "the credentials are not accepted. Next: gcloud auth application-default login",

@@ -173,4 +173,19 @@ def profiles_command() -> None:
         click.echo(f"{name:<16} {profile.machine:<18} {profile.description}")
 
 
-COMMANDS = (submit_command, wait_command, cancel_command, doctor_command, cost_command, profiles_command)
+@click.command("upload-model")
+@click.argument("run")
+@click.option("--root", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Run store.")
+@CLOUD
+def upload_model_command(run: str, root: Path, cloud_file: Path | None) -> None:
+    """Put the model of a local RUN into Vertex AI's Model Registry; the same run again finds its version."""
+    from pipelines.cloud import registry_upload, settings
+
+    made = registry_upload.upload(run, root, settings.read(cloud_file))
+    click.echo(f"{made.name}/{made.number}  {', '.join(made.aliases)}")
+    click.echo(f"files  {made.location}")
+
+
+COMMANDS = (
+    submit_command, wait_command, cancel_command, doctor_command, cost_command, profiles_command, upload_model_command,
+)  # fmt: skip

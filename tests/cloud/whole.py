@@ -31,9 +31,7 @@ class Cloud:
     settings: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.bucket = f"tandem-{uuid.uuid4().hex[:12]}"
-        self.storage.client().create_bucket(self.bucket, location="us-central1")
-        self.storage.server.forget()
+        self._new_bucket()
         registry = f"127.0.0.1:{self.apis.server.port}/tandem-test/tandem"
         images = {}
         for kind in ("cpu", "gpu", "tpu", "serving"):
@@ -49,6 +47,30 @@ class Cloud:
                 "anonymous": True,
             },
         )  # fmt: skip
+
+    def _new_bucket(self) -> None:
+        self.bucket = f"tandem-{uuid.uuid4().hex[:12]}"
+        self.storage.client().create_bucket(self.bucket, location="us-central1")
+        self.storage.server.forget()
+
+    def anew(self) -> None:
+        """Forget everything that was made and asked, and begin with an empty bucket."""
+        self._new_bucket()
+        self.change(root=f"gs://{self.bucket}/runs")
+        for kept in (self.vertex.resources, self.vertex.operations, self.vertex.members, self.vertex.edges):
+            kept.clear()
+        for server in self.servers:
+            server.forget()
+
+    def made(self) -> dict[str, Any]:
+        """What there is now, without numbers and times that differ from one attempt to the next."""
+        jobs = {job.name.split("/")[-1]: dict(job.labels) for job in self.vertex.of("pipelineJobs").values()}
+        schedules = [(each.display_name, each.cron, each.state) for each in self.vertex.of("schedules").values()]
+        versions = [(each.version_id, sorted(each.version_aliases)) for each in self.vertex.of("models").values()]
+        return {
+            "jobs": jobs, "schedules": schedules, "versions": versions, "edges": sorted(self.vertex.edges),
+            "evaluations": len(self.vertex.of("evaluations")), "objects": self.storage.names(self.bucket),
+        }  # fmt: skip
 
     def change(self, **values: Any) -> None:
         """Write ``cloud.yaml`` anew, with these keys changed."""

@@ -15,16 +15,16 @@ Part = Mapping[str, Any]
 def check(assembly: Assembly, settings: CloudSettings) -> list[str]:  # noqa: ARG001  one signature for all checks
     """Problems of every scope of a spec."""
     spec = assembly.spec
-    components = _mapping(spec.get("components"))
-    executors = _mapping(_mapping(spec.get("deploymentSpec")).get("executors"))
+    components = mapping(spec.get("components"))
+    executors = mapping(mapping(spec.get("deploymentSpec")).get("executors"))
     found = []
-    root = _mapping(spec.get("root"))
-    if not _mapping(_mapping(root.get("dag")).get("tasks")):
+    root = mapping(spec.get("root"))
+    if not mapping(mapping(root.get("dag")).get("tasks")):
         found.append("root: expected dag.tasks with at least one task; compile the pipeline again")
     for name, component in components.items():
-        found += _component(name, _mapping(component), executors)
+        found += _component(name, mapping(component), executors)
     for scope, component in (("root", root), *components.items()):
-        if "dag" in _mapping(component):
+        if "dag" in mapping(component):
             found += _scope(scope, component, components)
     return found
 
@@ -40,41 +40,40 @@ def _component(name: str, component: Part, executors: Part) -> Iterator[str]:
 
 
 def _scope(scope: str, component: Part, components: Part) -> Iterator[str]:
-    tasks = {name: _mapping(task) for name, task in _mapping(_mapping(component["dag"]).get("tasks")).items()}
-    inputs = _mapping(component.get("inputDefinitions"))
+    tasks = {name: mapping(task) for name, task in mapping(mapping(component["dag"]).get("tasks")).items()}
+    inputs = mapping(component.get("inputDefinitions"))
     for name, task in tasks.items():
         where = f"{scope}.{name}"
-        reference = _mapping(task.get("componentRef")).get("name", "")
+        reference = mapping(task.get("componentRef")).get("name", "")
         if reference not in components:
             yield f"{where}: {unknown('component', reference, list(components))}; compile the pipeline again"
         for other in task.get("dependentTasks") or []:
             if other not in tasks:
                 yield f"{where} waits for {unknown('task', other, list(tasks))}; compile the pipeline again"
         yield from _sources(where, task, tasks, inputs, components)
-        yield from _missing(where, task, _mapping(components.get(reference)))
+        yield from _missing(where, task, mapping(components.get(reference)))
     yield from _outputs(scope, component, tasks)
     yield from _circle(scope, tasks)
 
 
 def _sources(where: str, task: Part, tasks: Part, inputs: Part, components: Part) -> Iterator[str]:
     for section, output in (("parameters", "outputParameterKey"), ("artifacts", "outputArtifactKey")):
-        for name, source in _mapping(_mapping(task.get("inputs")).get(section)).items():
-            source = _mapping(source)
+        for name, source in mapping(mapping(task.get("inputs")).get(section)).items():
+            source = mapping(source)
             given = source.get("componentInputParameter") or source.get("componentInputArtifact")
-            if given and given not in _mapping(inputs.get(section)) and not _of_loop(task, given):
+            if given and given not in mapping(inputs.get(section)) and not _of_loop(task, given):
                 yield (
-                    f"{where}.{name} reads {unknown('input', given, list(_mapping(inputs.get(section))))}; "
-                    "compile again"
+                    f"{where}.{name} reads {unknown('input', given, list(mapping(inputs.get(section))))}; compile again"
                 )
-            made = _mapping(source.get("taskOutputParameter") or source.get("taskOutputArtifact"))
+            made = mapping(source.get("taskOutputParameter") or source.get("taskOutputArtifact"))
             if not made:
                 continue
             producer = made.get("producerTask", "")
             if producer not in tasks:
                 yield f"{where}.{name} reads from {unknown('task', producer, list(tasks))}; compile again"
                 continue
-            reference = _mapping(tasks[producer].get("componentRef")).get("name", "")
-            outputs = _mapping(_mapping(_mapping(components.get(reference)).get("outputDefinitions")).get(section))
+            reference = mapping(tasks[producer].get("componentRef")).get("name", "")
+            outputs = mapping(mapping(mapping(components.get(reference)).get("outputDefinitions")).get(section))
             if made.get(output) not in outputs:
                 yield (
                     f"{where}.{name} reads "
@@ -84,26 +83,26 @@ def _sources(where: str, task: Part, tasks: Part, inputs: Part, components: Part
 
 def _of_loop(task: Part, name: str) -> bool:
     iterators = (task.get("parameterIterator"), task.get("artifactIterator"))
-    return any(name == _mapping(iterator).get("itemInput") for iterator in iterators)
+    return any(name == mapping(iterator).get("itemInput") for iterator in iterators)
 
 
 def _missing(where: str, task: Part, component: Part) -> Iterator[str]:
     """Inputs that a component needs and a task does not give."""
-    given, wanted = _mapping(task.get("inputs")), _mapping(component.get("inputDefinitions"))
+    given, wanted = mapping(task.get("inputs")), mapping(component.get("inputDefinitions"))
     for section in ("parameters", "artifacts"):
-        for name, definition in _mapping(wanted.get(section)).items():
-            definition = _mapping(definition)
+        for name, definition in mapping(wanted.get(section)).items():
+            definition = mapping(definition)
             needed = not definition.get("isOptional") and "defaultValue" not in definition
-            if needed and name not in _mapping(given.get(section)) and not _of_loop(task, name):
+            if needed and name not in mapping(given.get(section)) and not _of_loop(task, name):
                 yield f"{where}: its input {name} is not given; pass it in the graph and compile again"
 
 
 def _outputs(scope: str, component: Part, tasks: Part) -> Iterator[str]:
     for section, key in (("parameters", "valueFromParameter"), ("artifacts", "artifactSelectors")):
-        for name, output in _mapping(_mapping(_mapping(component["dag"]).get("outputs")).get(section)).items():
-            selectors = _mapping(output).get(key) or []
+        for name, output in mapping(mapping(mapping(component["dag"]).get("outputs")).get(section)).items():
+            selectors = mapping(output).get(key) or []
             for selector in selectors if isinstance(selectors, list) else [selectors]:
-                producer = _mapping(selector).get("producerSubtask", "")
+                producer = mapping(selector).get("producerSubtask", "")
                 if producer not in tasks:
                     yield f"{scope}: output {name} is of {unknown('task', producer, list(tasks))}; compile again"
 
@@ -121,13 +120,13 @@ def _circle(scope: str, tasks: Part) -> Iterator[str]:
 
 def _upstream(task: Part) -> set[str]:
     sources = [
-        _mapping(source) for section in ("parameters", "artifacts")
-        for source in _mapping(_mapping(task.get("inputs")).get(section)).values()
+        mapping(source) for section in ("parameters", "artifacts")
+        for source in mapping(mapping(task.get("inputs")).get(section)).values()
     ]  # fmt: skip
-    made = [_mapping(source.get("taskOutputParameter") or source.get("taskOutputArtifact")) for source in sources]
+    made = [mapping(source.get("taskOutputParameter") or source.get("taskOutputArtifact")) for source in sources]
     return {*(task.get("dependentTasks") or []), *(each["producerTask"] for each in made if "producerTask" in each)}
 
 
-def _mapping(value: Any) -> Part:
+def mapping(value: Any) -> Part:
     """A mapping, an empty one for anything else: what is wrong with it is said by the check of fields."""
     return value if isinstance(value, Mapping) else {}

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipelines.cloud.assembly import Assembly
+from pipelines.cloud.preflight.graph import mapping
 from pipelines.cloud.settings import CloudSettings
 
 LARGEST = 100_000
@@ -22,8 +23,8 @@ KINDS: dict[str, tuple[type, ...]] = {
 
 def check(assembly: Assembly, settings: CloudSettings) -> list[str]:  # noqa: ARG001  one signature for all checks
     """Problems of the values a run is given, against what the pipeline declares."""
-    root = assembly.spec.get("root") or {}
-    declared: Mapping[str, Any] = (root.get("inputDefinitions") or {}).get("parameters") or {}
+    inputs = mapping(mapping(assembly.spec.get("root")).get("inputDefinitions"))
+    declared = mapping(inputs.get("parameters"))
     given = assembly.parameters
     found = [
         f"parameter {name} is missing: the pipeline needs it. Next: --param {name}=VALUE"
@@ -56,8 +57,8 @@ def _value(name: str, value: Any, definition: Mapping[str, Any]) -> Iterator[str
 
 
 def _size(spec: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[str]:
-    for task, body in ((spec.get("root") or {}).get("dag") or {}).get("tasks", {}).items():
-        wanted = ((body.get("inputs") or {}).get("parameters") or {}).values()
+    for task, body in mapping(mapping(mapping(spec.get("root")).get("dag")).get("tasks")).items():
+        wanted = mapping(mapping(body.get("inputs")).get("parameters")).values()
         names = {source.get("componentInputParameter") for source in wanted} & given.keys()
         sizes = {name: len(json.dumps(given[name]).encode()) for name in names}
         component = (spec.get("components") or {}).get((body.get("componentRef") or {}).get("name", ""), {})

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from components.evaluate.baselines import History, forecast_baselines
+from components.evaluate.baselines import BASELINES, History, forecast_baselines
 from components.evaluate.metrics import mae, rmse
 from components.shared.artifacts import Prepared, TrainedModel
 from components.shared.errors import InputError
@@ -70,7 +70,7 @@ def backtest(
         inside = (holdout.origin_times >= part[0]) & (holdout.origin_times <= part[-1])
         known = _known(prepared, part[0], config, len(history.train_origins))
         fresh = replace(history, train_origins=prepared.origins(known))
-        baselines = [name for name in forecasts if name != model.name and name not in model.members]
+        baselines = [name for name in forecasts if name in BASELINES]
         made = {name: values[inside] for name, values in forecasts.items() if name not in baselines}
         if config.refit:
             made[f"{model.name} refitted"] = _refitted(prepared, model, known, holdout.starts[inside])

@@ -45,6 +45,8 @@ class EvaluateConfig(StrictModel):
     """The metric of the verdict; lower is better for each that can be chosen."""
     season: int = Field(default=252, ge=1)
     """Rows in a season of the seasonal naive forecast; 252 trading days are a year."""
+    champion: str | None = Field(default=None, min_length=1)
+    """A model to compare with on the same windows: a folder, or a version such as ``soybean-oil-1m@champion``."""
     uncertainty: UncertaintyConfig | None = Field(default_factory=UncertaintyConfig)
     """Bands around forecasts, judged before and after calibration; null for none."""
     backtest: BacktestConfig | None = Field(default_factory=BacktestConfig)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from components.evaluate.baselines import History, forecast_baselines
+from components.evaluate.baselines import BASELINES, History, forecast_baselines
 from components.evaluate.config import UncertaintyConfig
 from components.evaluate.holdout import Holdout
 from components.evaluate.overlap import effective_windows
@@ -79,7 +79,7 @@ def _on_validation(
     history = History.of(prepared, season=season)
     models = {model.name: model, **model.members}
     found = {name: one.forecast(prepared, starts) for name, one in models.items()}
-    rest = [name for name in forecasts if name not in models]
+    rest = [name for name in forecasts if name in BASELINES]
     return found | forecast_baselines(rest, history, prepared.origins(starts))[0]
 
 

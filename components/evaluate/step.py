@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from components.evaluate import champion
 from components.evaluate.backtest import backtest
 from components.evaluate.baselines import BASELINES, History, forecast_baselines
 from components.evaluate.config import EvaluateConfig
@@ -70,9 +71,11 @@ def run(
     forecasts = {_column_of(model): _model_forecast(model, prepared, holdout)}
     forecasts |= {name: _model_forecast(member, prepared, holdout) for name, member in model.members.items()}
     forecasts |= baselines
+    if config.champion is not None:
+        forecasts |= _champion_forecast(config.champion, prepared, holdout, absent)
     table = _score_all(forecasts, prepared, holdout)
-    # An ensemble has to beat the baselines; how it stands to its members, the paired tests say.
-    rivals = {name: scores for name, scores in table.items() if name not in model.members}
+    # A model has to beat the baselines; how it stands to its members and to the champion, the paired tests say.
+    rivals = {name: scores for name, scores in table.items() if name == model.name or name in baselines}
     verdict = compare(rivals, model=model.name, metric=config.metric, unit=prepared.preprocessing.target.unit)
     uncertainty = None
     if config.uncertainty is not None:
@@ -125,6 +128,16 @@ def _baseline_forecasts(
             heading="no baseline can be computed, so there is nothing to beat; add random_walk to evaluate.baselines:",
         )
     return forecasts, absent
+
+
+def _champion_forecast(source: str, prepared: Prepared, holdout: Holdout, absent: dict[str, str]) -> Forecasts:
+    """The champion's forecasts by name; where it cannot be compared, nothing, and ``absent`` gets the reason."""
+    try:
+        return {champion.NAME: champion.forecast_champion(source, prepared, holdout)}
+    except champion.ChampionUnavailableError as reason:
+        absent[champion.NAME] = str(reason)
+        logger.warning("there is no champion to compare with: %s", reason)
+        return {}
 
 
 def _column_of(model: TrainedModel) -> str:

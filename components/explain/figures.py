@@ -82,7 +82,7 @@ def _over_time(
     high: float,
     label: str,
 ) -> Figure:
-    figure = new_figure(height=1.1 + 0.24 * len(names))
+    figure = new_figure(height=1.1 + 0.24 * max(len(names), 6))
     axes = figure.subplots()
     first, last = explanation.rows[0] - 0.5, explanation.rows[-1] + 0.5
     # As an image, not as cells: thousands of vector cells would make the page slow to open.
@@ -98,7 +98,7 @@ def _over_time(
 
 
 def _grid(sizes: NDArray[Any], names: Sequence[str], columns: Sequence[str], unit: str) -> tuple[Figure, Axes]:
-    figure = new_figure(height=1.1 + 0.24 * len(names))
+    figure = new_figure(height=1.1 + 0.24 * max(len(names), 6))
     axes = figure.subplots()
     image = axes.imshow(
         sizes, aspect="auto", cmap="Blues", vmin=0, vmax=float(sizes.max()) or 1.0, interpolation="nearest",

@@ -56,7 +56,7 @@ def explanation(source: Explanation, *, step: int | None = None, over: str | Non
 def beeswarm(source: Explanation, *, step: int | None = None, top: int = 15) -> Figure:
     """Each point a forecast: how far a feature moved it, coloured by the feature's value on the day of the forecast."""
     found = explanation(source, step=step)
-    with _drawing(height=1.4 + 0.34 * min(top + 1, len(source.features))) as figure:
+    with _drawing(height=1.4 + 0.34 * max(6, min(top + 1, len(source.features)))) as figure:
         import shap
 
         shap.plots.beeswarm(
@@ -75,9 +75,9 @@ def waterfall(source: Explanation, sample: int, *, step: int | None = None, top:
         import shap
 
         shap.plots.waterfall(found[sample], max_display=top, show=False)
-        for axes in figure.axes:
-            axes.tick_params(labelsize=9)
-        figure.axes[0].set_xlabel(f"{source.quantity} ({source.unit})", fontsize=10, labelpad=14)
+        figure.axes[0].tick_params(labelsize=9)
+        unit = "" if source.unit in source.quantity else f" ({source.unit})"
+        figure.axes[0].set_xlabel(source.quantity + unit, fontsize=10, labelpad=14)
     return figure
 
 

@@ -12,9 +12,11 @@ NEWEST_KFP := kfp gcsfs hypothesis ipykernel markdown-it-py nbclient pandas psut
 
 PIPELINE ?= forecasting
 CONFIG ?= lstm_1m
+PROFILE ?= cpu
+RUN ?= latest
 ARGS ?=
 
-.PHONY: help setup setup-dev run test test-slow backends newest-kfp lint compile-pipeline lock bench images push test-images sbom clean
+.PHONY: help setup setup-dev run test test-slow backends newest-kfp lint compile-pipeline submit schedule upload-model lock bench images push test-images sbom clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -60,6 +62,15 @@ lint: setup-dev ## Format check, lint, types, import rules, freshness of compile
 
 compile-pipeline: setup ## Write pipelines/compiled/*.yaml
 	@$(BIN)/python -m pipelines compile
+
+submit: setup ## Check, price and start a pipeline on Vertex AI (PIPELINE= CONFIG= PROFILE=l4 ARGS=--wait)
+	@$(BIN)/python -m pipelines submit $(PIPELINE) --config $(CONFIG) --profile $(PROFILE) $(ARGS)
+
+schedule: setup ## Keep schedules (ARGS='list', ARGS='create daily forecasting --cron "0 6 * * 1-5"', …)
+	@$(BIN)/python -m pipelines schedule $(ARGS)
+
+upload-model: setup ## Put a local run's model into Vertex AI's registry (RUN=latest)
+	@$(BIN)/python -m pipelines upload-model $(RUN) $(ARGS)
 
 lock: setup-dev ## Resolve every lock in requirements/ (ARGS=--upgrade for the newest versions, --check to verify)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python requirements/lock.py $(ARGS)

@@ -186,6 +186,26 @@ def upload_model_command(run: str, root: Path, cloud_file: Path | None) -> None:
     click.echo(f"files  {made.location}")
 
 
+@click.command("setup")
+@click.option("--user", required=True, metavar="user:MAIL", help="Who will submit pipelines.")
+@click.option("--schedule", nargs=3, metavar="NAME PIPELINE CRON", help="Also one schedule.")
+@click.option("--apply", "run", is_flag=True, help="Run the commands instead of printing them.")
+@CLOUD
+def setup_command(user: str, schedule: tuple[str, str, str] | None, run: bool, cloud_file: Path | None) -> None:
+    """Print the gcloud commands that prepare a project, or run them."""
+    import shlex
+
+    from pipelines.cloud import settings, setup
+
+    planned = setup.commands(settings.read(cloud_file), user, schedule or ())
+    if run:
+        setup.apply(planned, click.echo)
+    else:
+        for words in planned:
+            click.echo(shlex.join(words))
+
+
 COMMANDS = (
     submit_command, wait_command, cancel_command, doctor_command, cost_command, profiles_command, upload_model_command,
+    setup_command,
 )  # fmt: skip

@@ -26,7 +26,7 @@ def hours_of_past_runs(assembly: Assembly, google: Google) -> Past | None:
     """Hours of the longest training task among the newest runs that succeeded; None when there is none to look at."""
     pipeline, profile = runs.slug(assembly.name), runs.slug(assembly.profile_name)
     wanted = (
-        f'labels.tandem-pipeline="{pipeline}" AND labels.tandem-profile="{profile}" '
+        f'labels.tandem_pipeline="{pipeline}" AND labels.tandem_profile="{profile}" '
         'AND state="PIPELINE_STATE_SUCCEEDED"'
     )
     request = {

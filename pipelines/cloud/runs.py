@@ -104,7 +104,7 @@ def slug(text: str) -> str:
 def labels(assembly: Assembly, request: str, own: Mapping[str, str]) -> dict[str, str]:
     """Labels that say what a run is made of; what the user set comes first."""
     made = {
-        "tandem-pipeline": slug(assembly.name), "tandem-config": slug(assembly.config or "default"),
-        "tandem-profile": slug(assembly.profile_name), "tandem-request": request, "tandem-spec": assembly.digest[:40],
+        "tandem_pipeline": slug(assembly.name), "tandem_config": slug(assembly.config or "default"),
+        "tandem_profile": slug(assembly.profile_name), "tandem_request": request, "tandem_spec": assembly.digest[:40],
     }  # fmt: skip
     return {**made, **own}

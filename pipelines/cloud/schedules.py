@@ -179,5 +179,5 @@ def _alike(there: Any, body: dict[str, Any]) -> bool:
     """Whether a schedule is what is asked for: same moments, same end, same spec and parameters."""
     have = there.create_pipeline_job_request.pipeline_job
     want = body["create_pipeline_job_request"]["pipeline_job"]
-    same = have.labels.get("tandem-spec") == want.labels["tandem-spec"] and have.runtime_config == want.runtime_config
+    same = have.labels.get("tandem_spec") == want.labels["tandem_spec"] and have.runtime_config == want.runtime_config
     return bool(same and there.cron == body["cron"] and there.max_run_count == body["max_run_count"])

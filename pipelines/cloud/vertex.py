@@ -134,7 +134,7 @@ def message(google: Google, assembly: Assembly, labels: Mapping[str, str]) -> ai
 
 
 def _same(job: aiplatform_v1.PipelineJob, assembly: Assembly, run: str) -> None:
-    if job.labels.get("tandem-spec") != assembly.digest[:40]:
+    if job.labels.get("tandem_spec") != assembly.digest[:40]:
         raise InputError(f"a run named {run} exists with another spec. Next: choose another --request-id")
 
 

@@ -38,7 +38,7 @@ def test_what_was_asked_for_arrives(cloud: Cloud) -> None:
         cloud.settings["service_account"], "projects/1/global/networks/n", key,
     )  # fmt: skip
     labels = dict(job.labels)
-    assert (labels["team"], labels["tandem-profile"], labels["tandem-config"]) == ("soy", "l4", "gru-3m")
+    assert (labels["team"], labels["tandem_profile"], labels["tandem_config"]) == ("soy", "l4", "gru-3m")
     assert job.runtime_config.failure_policy == 2
     values = job.runtime_config.parameter_values
     assert values["seed"].number_value == 7

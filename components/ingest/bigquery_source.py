@@ -11,7 +11,7 @@ import json
 import re
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -36,7 +36,7 @@ from components.shared.statistics import Ask
 if TYPE_CHECKING:
     from google.cloud import bigquery
 
-TABLE_NAME = re.compile(r"^(?:[a-z0-9.:-]+\.)?[A-Za-z0-9_]+\.[A-Za-z0-9_$-]+$")
+TABLE_NAME = re.compile(r"^(?:[a-z0-9.:-]+\.)?[A-Za-z0-9_]+\.[A-Za-z0-9_-]+$")
 DECIMAL, BIG_DECIMAL = pa.decimal128(38, 9), pa.decimal256(76, 38)
 ARROW_TYPES = {
     "BOOL": pa.bool_(),
@@ -82,9 +82,7 @@ def open_bigquery(config: BigQuerySource) -> Iterator[Source]:
         facts: dict[str, Any] = {}
 
         def read(request: Request) -> Iterator[pa.RecordBatch]:
-            with explained(doing), ExitStack() as stack:
-                temporary = tempfile.TemporaryDirectory(prefix="tandem-bigquery-")
-                folder = request.workspace or Path(stack.enter_context(temporary))
+            with explained(doing), _folder_of(request) as folder:
                 session, shards = _downloaded(opened, request, folder / "download")
                 facts.update(session.facts)
                 yield from in_order(shards, session.arrow, request.order_by, request.batch_rows, folder)
@@ -109,6 +107,16 @@ def asking(config: BigQuerySource) -> Iterator[tuple[Ask, str]]:
             return [row.values() for row in job.result()]
 
         yield ask, relation_of(config)
+
+
+@contextmanager
+def _folder_of(request: Request) -> Iterator[Path]:
+    """The request's workspace, or a folder that goes when the rows are read."""
+    if request.workspace is not None:
+        yield request.workspace
+        return
+    with tempfile.TemporaryDirectory(prefix="tandem-bigquery-") as folder:
+        yield Path(folder)
 
 
 def _downloaded(opened: Opened, request: Request, folder: Path) -> tuple[Session, list[list[Shard]]]:

@@ -192,7 +192,8 @@ def rows_from(
     pause, reached = FIRST_WAIT, time.monotonic()
     while True:
         try:
-            for message in client.read_rows(read_stream=stream, offset=offset, retry=None):
+            # The timeout ends a connection that went dead without a word; the stream goes on in the next.
+            for message in client.read_rows(read_stream=stream, offset=offset, retry=None, timeout=patience):
                 pause, reached = FIRST_WAIT, time.monotonic()
                 offset += message.row_count
                 yield message

@@ -121,11 +121,14 @@ def quartiles(column: Column, known: Summary, fill: float) -> list[float]:
     places = [share * (known.rows - 1) for share in QUARTILES]
     ends = [(int(place), min(int(place) + 1, known.rows - 1)) for place in places]
     ranks = {inner for pair in ends for rank in pair if (inner := rank_of(rank)) is not None}
-    values: dict[int | None, float] = {None: fill}
-    values.update(column.at_ranks(sorted(ranks), known))
+    found = column.at_ranks(sorted(ranks), known)
+
+    def value_of(rank: int) -> float:
+        inner = rank_of(rank)
+        return fill if inner is None else found[inner]
+
     return [
-        float(between(values[rank_of(low)], values[rank_of(high)], place - low))
-        for place, (low, high) in zip(places, ends, strict=True)
+        between(value_of(low), value_of(high), place - low) for place, (low, high) in zip(places, ends, strict=True)
     ]
 
 

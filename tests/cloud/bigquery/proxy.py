@@ -1,4 +1,4 @@
-"""A wire that breaks: forwards TCP to a port of this machine and resets the connection after so many bytes."""
+"""A wire that breaks: forwards TCP to a port of this machine, and resets or forgets a connection after some bytes."""
 
 from __future__ import annotations
 
@@ -12,11 +12,16 @@ RESET = struct.pack("ii", 1, 0)
 
 
 class Wire:
-    """Forwards connections to ``port``; each of the first ``len(cuts)`` is reset after so many bytes of answer."""
+    """Forwards connections to ``port``; each of the first ``len(cuts)`` is cut after so many bytes of answer.
 
-    def __init__(self, port: int, cuts: list[int]) -> None:
+    A connection that is cut is reset, or with ``silent`` left open while nothing more comes through.
+    """
+
+    def __init__(self, port: int, cuts: list[int], *, silent: bool = False) -> None:
         self.cuts = list(cuts)
-        self.resets = 0
+        self.done = 0
+        self._silent = silent
+        self._closed = threading.Event()
         self._port = port
         self._listening = socket.create_server(("127.0.0.1", 0))
         threading.Thread(target=self._accept, daemon=True).start()
@@ -26,6 +31,7 @@ class Wire:
         return f"http://127.0.0.1:{self._listening.getsockname()[1]}"
 
     def close(self) -> None:
+        self._closed.set()
         self._listening.close()
 
     def _accept(self) -> None:
@@ -43,10 +49,14 @@ class Wire:
             while content := source.recv(65_536):
                 passed += len(content)
                 if cut is not None and passed > cut:
-                    self.resets += 1
+                    self.done += 1
+                    if self._silent:
+                        self._closed.wait()
                     target.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
                     break
                 target.sendall(content)
         for end in (target, source):
             with contextlib.suppress(OSError):
-                end.close()
+                # Wakes the thread that waits for it in the other direction; the kernel resets nothing before.
+                end.shutdown(socket.SHUT_RD)
+            end.close()

@@ -53,22 +53,42 @@ def test_a_stream_that_breaks_off_goes_on_from_its_next_row(
     assert asked == [0, rows, 2 * rows], "no row is asked for twice"
 
 
-def test_a_connection_that_is_reset_in_the_middle_of_streams_is_gone_on_with(
-    bigquery: BigQuery, ingest: Any, short_waits: None
-) -> None:
-    from cloud.bigquery.proxy import Wire
-
+@pytest.fixture
+def long_table(bigquery: BigQuery) -> BigQuery:
+    """60,000 prices 0, 1, 2 … in many small responses."""
     rows = 60_000
     days = pa.array(range(rows), pa.int64()).cast(pa.timestamp("s")).cast(pa.timestamp("us"))
     bigquery.warehouse.add(TABLE, pa.table({"day": days, "price": pa.array(range(rows), pa.float64())}))
     bigquery.storage.response_rows, bigquery.storage.pause = 2_000, 0.01
-    wire = Wire(bigquery.storage.port, cuts=[200_000, 150_000])
-    found = ingest({**bigquery.source(table=TABLE), "storage_endpoint": wire.url}, **NAMED)
+    return bigquery
+
+
+def test_a_connection_that_is_reset_in_the_middle_of_streams_is_gone_on_with(
+    long_table: BigQuery, ingest: Any, short_waits: None
+) -> None:
+    from cloud.bigquery.proxy import Wire
+
+    wire = Wire(long_table.storage.port, cuts=[200_000, 150_000])
+    found = ingest({**long_table.source(table=TABLE), "storage_endpoint": wire.url}, **NAMED)
     wire.close()
-    assert found["price"].to_pylist() == list(range(rows))
-    assert wire.resets == 2
-    assert max(offset for _, offset in bigquery.storage.asked) > 0
-    assert len(bigquery.storage.sessions) == 1
+    assert found["price"].to_pylist() == list(range(60_000))
+    assert wire.done == 2
+    assert max(offset for _, offset in long_table.storage.asked) > 0
+    assert len(long_table.storage.sessions) == 1
+
+
+def test_a_connection_that_goes_dead_is_given_up_and_the_next_run_goes_on(
+    long_table: BigQuery, ingest: Any, short_waits: None
+) -> None:
+    from cloud.bigquery.proxy import Wire
+
+    wire = Wire(long_table.storage.port, cuts=[200_000], silent=True)
+    with pytest.raises(TandemError, match="did not answer in time"):
+        ingest({**long_table.source(table=TABLE), "storage_endpoint": wire.url, "retry_seconds": 1}, **NAMED)
+    wire.close()
+    assert ingest(long_table.source(table=TABLE), **NAMED)["price"].to_pylist() == list(range(60_000))
+    assert max(offset for _, offset in long_table.storage.asked) > 0
+    assert len(long_table.storage.sessions) == 1
 
 
 def test_a_server_that_says_how_long_to_wait_is_listened_to() -> None:

@@ -44,6 +44,7 @@ def test_sorted_streams_are_merged(streams: list[list[Row]], size: int, order: l
     assert sorted(found) == sorted(row for stream in streams for row in stream)
 
 
+@settings(deadline=None)
 @given(stream=rows, size=st.integers(1, 6))
 def test_order_is_seen_across_batches(stream: list[Row], size: int) -> None:
     batches = [batch(stream[i : i + size]) for i in range(0, len(stream), size)]

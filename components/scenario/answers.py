@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,8 +40,9 @@ class Answered:
     bands: list[Band]
     passes: NDArray[np.float64] | None
 
+    @cached_property
     def forecast(self) -> Forecast:
-        """The same as it is answered."""
+        """The same as it is answered; a baseline is answered many times."""
         return Forecast(
             origin_value=self.origin_value,
             points=self.points.tolist(),
@@ -64,20 +66,19 @@ def outcome(engine: Engine, scenario: Scenario, changed: Changed, base: Judged, 
     """
     frame, target = changed.frame, engine.model.preprocessing.target
     past = slice(max(0, frame.origin + 1 - PAST), frame.origin + 1)
-    times = step_times(engine, frame)
     return Outcome(
         name=scenario.name,
         model=engine.name,
         target=target.name,
         unit=target.unit,
-        origin=_iso(frame.times[frame.origin]),
-        times=[_iso(time) for time in times],
-        past_times=[_iso(time) for time in frame.times[past]],
+        origin=_iso(frame.times[[frame.origin]])[0],
+        times=_iso(step_times(engine, frame)),
+        past_times=_iso(frame.times[past]),
         past=frame.columns[target.name][past].tolist(),
         truth=_truth(engine, frame),
         band_method=engine.bands.method,
-        baseline=base[0].forecast(),
-        scenario=answered[0].forecast(),
+        baseline=base[0].forecast,
+        scenario=answered[0].forecast,
         difference=difference(base[0], answered[0]),
         changed=_changes(engine, scenario, changed),
         baseline_plausibility=base[1],
@@ -136,7 +137,7 @@ def _changes(engine: Engine, scenario: Scenario, changed: Changed) -> list[Chang
                     unit=column.unit,
                     derived=column.name in follow,
                     cut=changed.cuts.get(column.name, 0),
-                    times=[_iso(time) for time in frame.times[rows]],
+                    times=_iso(frame.times[rows]),
                     baseline=before.tolist(),
                     scenario=after.tolist(),
                 )
@@ -157,6 +158,8 @@ def _notes(engine: Engine, changed: Changed, base: Plausibility, plausibility: P
     return notes
 
 
-def _iso(time: np.datetime64) -> str:
-    """A date, with the time of day where it has one."""
-    return str(time.astype("datetime64[s]")).removesuffix("T00:00:00")
+def _iso(times: NDArray[np.datetime64]) -> list[str]:
+    """Dates, with the time of day where one of them has one."""
+    midnights = (times == times.astype("datetime64[D]")).all()
+    found: list[str] = np.datetime_as_string(times, unit="D" if midnights else "s").tolist()
+    return found

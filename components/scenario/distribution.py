@@ -52,7 +52,7 @@ class _Metric:
     def distances(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """Of (rows, features) to (rows,)."""
         apart = rows - self.center
-        return np.asarray(np.einsum("rf,fg,rg->r", apart, self.precision, apart, optimize=True))
+        return np.asarray((apart @ self.precision * apart).sum(axis=1))
 
     def nearer(self, rows: NDArray[np.float64]) -> float:
         """Share of the reference windows whose furthest row is nearer than the furthest of these."""
@@ -132,7 +132,8 @@ class Reference:
             found.append(f"beyond every value of the {self.source}: {shown}")
         for share, what in ((levels, "values together are"), (moves, "moves from row to row are")):
             if share is not None and share > FAR:
-                found.append(f"the {what} further from the {self.source} than {share:.1%} of their windows")
+                many = "any" if share == 1 else f"{share:.1%}"
+                found.append(f"the {what} further from the {self.source} than {many} of their windows")
         if levels is None:
             found.append("too few rows to judge values together")
         return found

@@ -59,10 +59,5 @@ def _stacked(
         columns[preprocessing.entity] = np.repeat(np.arange(count), len(times))
     for name in names:
         plain = frame.columns[name][rows]
-        block = np.broadcast_to(plain, (count, len(plain)))
-        own = [position for position, variant in enumerate(variants) if name in variant]
-        if own:
-            block = block.copy()
-            block[own] = [variants[position][name][rows] for position in own]
-        columns[name] = block.reshape(-1)
+        columns[name] = np.concatenate([v[name][rows] if name in v else plain for v in variants])
     return columns

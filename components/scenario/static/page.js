@@ -234,7 +234,7 @@ function reset() {
 function shapeChanged() {
   const kind = $("shape").value;
   $("lengthlabel").hidden = kind === "step";
-  $("lengthname").textContent = kind === "decay" ? "half-life" : "rows";
+  $("lengthname").textContent = kind === "decay" ? "half-life, rows" : kind === "ramp" ? "over rows" : "for rows";
   changed();
 }
 

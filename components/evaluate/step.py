@@ -77,9 +77,9 @@ def run(
     # A model has to beat the baselines; how it stands to its members and to the champion, the paired tests say.
     rivals = {name: scores for name, scores in table.items() if name == model.name or name in baselines}
     verdict = compare(rivals, model=model.name, metric=config.metric, unit=prepared.preprocessing.target.unit)
-    uncertainty = None
-    if config.uncertainty is not None:
-        uncertainty = judge(config.uncertainty, prepared, model, holdout, forecasts, season=config.season)
+    bands = (
+        judge(config.uncertainty, prepared, model, holdout, forecasts, config.season) if config.uncertainty else None
+    )
     tests = _test_all(config, model.name, forecasts, holdout, prepared.preprocessing.horizon)
     card = Scorecard(
         model.name,
@@ -93,8 +93,8 @@ def run(
         tests,
         by_entity=_score_entities(forecasts, prepared, holdout),
         paths=Paths.of(model, prepared, holdout, config.baselines, History.of(prepared, season=config.season)),
-        uncertainty=uncertainty,
-        regimes=by_regime(prepared, holdout, forecasts, uncertainty.bands[model.name] if uncertainty else None),
+        uncertainty=bands,
+        regimes=by_regime(prepared, holdout, forecasts, bands.bands[model.name] if bands else None),
         folds=backtest(config.backtest, prepared, model, holdout, forecasts, config.season) if config.backtest else (),
     )
     card.write_metrics(metrics_path)

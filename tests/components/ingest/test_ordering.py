@@ -5,7 +5,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.ingest.ordering import TimeOrder
@@ -32,6 +32,7 @@ def expected(rows: list[tuple[Any, int | None]]) -> tuple[list[int], list[int]]:
 
 
 @pytest.mark.parametrize("by_entity", [True, False], ids=["entities", "one series"])
+@settings(deadline=None)
 @given(rows=ROWS, cut=st.integers(0, 14))
 def test_order_is_judged_row_by_row_wherever_batches_end(
     by_entity: bool, rows: list[tuple[Any, int | None]], cut: int

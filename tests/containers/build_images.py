@@ -54,7 +54,8 @@ def stand_in() -> None:
         return
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "root"
-        run("debootstrap", "--variant=minbase", f"--include={PACKAGES}", "bookworm", str(folder), MIRROR)
+        run("debootstrap", "--variant=minbase", f"--include={PACKAGES}", "bookworm", str(folder), MIRROR,
+            stdout=subprocess.DEVNULL)  # fmt: skip
         for archive in (folder / "var/cache/apt/archives").glob("*.deb"):
             archive.unlink()
         (folder / "etc/ssl/certs").mkdir(parents=True, exist_ok=True)

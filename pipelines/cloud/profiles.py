@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Literal, Self
 
@@ -40,6 +41,11 @@ class Profile(StrictModel):
     """Machine of the tasks that do not train."""
     hours: float = Field(default=1.0, gt=0)
     """A guess at how long training takes, for the cost of a first run."""
+
+    @property
+    def chips(self) -> int:
+        """Accelerators of all machines together."""
+        return math.prod(map(int, self.topology.split("x"))) if self.topology else self.accelerators * self.workers
 
     @model_validator(mode="after")
     def _there_is_such_a_machine(self) -> Self:

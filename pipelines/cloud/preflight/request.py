@@ -47,9 +47,13 @@ def notes(assembly: Assembly) -> list[str]:
     executors = assembly.spec.get("deploymentSpec", {}).get("executors", {}).values()
     wrapped = any("worker_pool_specs" in str(component) for component in assembly.spec.get("components", {}).values())
     trains = wrapped or any(placement.trains(each["container"]) for each in executors if "container" in each)
-    if not trains and (assembly.profile.accelerator or assembly.profile.topology):
+    profile, name = assembly.profile, assembly.profile_name
+    if not trains and (profile.accelerator or profile.topology):
+        return [f"{assembly.name} trains nothing, so that the accelerator of profile {name} is not used"]
+    if trains and profile.chips > 1:
+        each = " and each worker trains the same model anew" if profile.workers > 1 else ""
         return [
-            f"{assembly.name} trains nothing, so that the accelerator of profile {assembly.profile_name} is not used"
+            f"training uses one accelerator; the other {profile.chips - 1} of profile {name} are paid for idle{each}"
         ]
     return []
 

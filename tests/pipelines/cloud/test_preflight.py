@@ -341,3 +341,24 @@ def test_what_google_knows_is_asked_for(cloud: Cloud, spoil: Callable[[Cloud], A
     done = cloud.type("doctor", "forecasting", "--profile", "l4")
     assert (done.exit_code, expected in done.output) == (2, True), done.output
     assert not cloud.vertex.of("pipelineJobs")
+
+
+@pytest.mark.parametrize(
+    ("profile", "said"),
+    [
+        ("l4", []),
+        ("tpu-v5e-4", ["training uses one accelerator; the other 3 of profile tpu-v5e-4 are paid for idle"]),
+        (
+            "l4x4-workers",
+            [
+                "training uses one accelerator; the other 3 of profile l4x4-workers are paid for idle "
+                "and each worker trains the same model anew"
+            ],
+        ),
+    ],
+)
+def test_accelerators_that_would_be_idle_are_said(
+    good: dict[str, assembly.Assembly], settings: CloudSettings, profile: str, said: list[str]
+) -> None:
+    found = preflight.problems(good[profile], settings, "run-1").notes
+    assert [note for note in found if "accelerator" in note] == said

@@ -121,7 +121,7 @@ def test_explanations_add_up_exactly(loss: Any, level_folder: Path, tmp_path: Pa
     found = Explanation.open(tmp_path / "explained")
     assert numbers["residual_pct"] < 1e-3
     np.testing.assert_allclose(
-        found.base_value + found.attributions.sum(axis=(1, 2)) + found.residuals, found.predictions, atol=1e-4
+        found.base_values + found.attributions.sum(axis=(1, 2)) + found.residuals, found.predictions, atol=1e-4
     )
     assert found.method["name"] == "tree_shap"
     assert found.importance[0].feature == "price", "the level follows from the target's own past"

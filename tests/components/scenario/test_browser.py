@@ -12,6 +12,7 @@ import pytest
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 expect = sync_api.expect
+expect.set_options(timeout=20_000)  # a busy machine takes its time
 pytestmark = pytest.mark.slow
 
 

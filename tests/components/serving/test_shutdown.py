@@ -67,7 +67,7 @@ async def _load(running: Any, body: str) -> Tally:
 def test_no_request_is_lost_when_the_process_is_told_to_end(
     start_serving: Callable[..., Any], served_folder: Path, instance_at: Callable[..., dict[str, Any]]
 ) -> None:
-    running = start_serving(served_folder, SERVING_DRAIN_SECONDS="1.5")
+    running = start_serving(served_folder, SERVING_DRAIN_SECONDS="5")
     tally = asyncio.run(_load(running, json.dumps({"instances": [instance_at(30)]})))
     returned, lines = running.process.wait(timeout=30), running.lines()
     assert tally.lost == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 import threading
 from collections.abc import Iterator
@@ -26,7 +25,6 @@ from components.shared.files import new_folder, write_json
 
 ROWS, LOOKBACK, HORIZON, PASSES = 500, 8, 5, 40
 LEVELS = [round(level, 3) for level in np.arange(0.005, 1.0, 0.005).tolist()]
-CHROMIUM = Path(shutil.which("chromium") or "/usr/bin/chromium")
 
 
 @dataclass(frozen=True)
@@ -170,19 +168,6 @@ def address(engine: Engine) -> Iterator[str]:
     threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True).start()
     yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     server.should_exit = True
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    """Headless Chromium; tests that need it are skipped, with the reason, where there is none."""
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if not CHROMIUM.exists():
-        pytest.skip(f"no Chromium at {CHROMIUM}")
-    quiet = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-    with sync_api.sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=str(CHROMIUM), args=quiet)
-        yield found
-        found.close()
 
 
 @pytest.fixture

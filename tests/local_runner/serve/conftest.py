@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import http.client
 import json
-import shutil
 import socket
 import threading
 import time
@@ -20,8 +19,6 @@ import uvicorn
 from local_runner.records import ArtifactRecord, RunRecord, State, TaskKind, TaskRecord
 from local_runner.serve.app import build
 from local_runner.store import Store
-
-CHROMIUM = Path(shutil.which("chromium") or "/usr/bin/chromium")
 
 
 def compiled(name: str, waits: dict[str, list[str]]) -> str:
@@ -144,21 +141,6 @@ class Scribe:
 @pytest.fixture
 def scribe(store: Store) -> Scribe:
     return Scribe(store)
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    """Headless Chromium; tests that need it are skipped, with the reason, where there is none."""
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if not CHROMIUM.exists():
-        pytest.skip(f"no Chromium at {CHROMIUM}")
-    quiet = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-    with sync_api.sync_playwright() as playwright:
-        found = playwright.chromium.launch(
-            executable_path=str(CHROMIUM), args=[*quiet, "--disable-component-update", "--disable-sync"]
-        )
-        yield found
-        found.close()
 
 
 def _is_trouble(message: Any) -> bool:

@@ -17,6 +17,8 @@ from local_runner.records import TaskKind
 
 _INSTALL = re.compile(r"pip install(.*?)(?:&&|\n|$)", re.DOTALL)
 _NEWER = re.compile(r"\bdsl\.(EmbeddedInput|TaskConfig)\b")
+_DISTRIBUTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_KFP = re.compile(r"kfp\b")
 _GOOGLE = "google-cloud-pipeline-components"
 
 
@@ -133,7 +135,7 @@ def packages_to_install(spec: Mapping[str, Any]) -> list[str]:
     for word in spec.get("command", []):
         for match in _INSTALL.finditer(str(word)):
             wanted.update(dict.fromkeys(_requirements(match[1])))
-    return [name for name in wanted if not re.match(r"kfp\b", name)]
+    return [name for name in wanted if not _KFP.match(name)]
 
 
 @lru_cache(maxsize=256)  # the tasks of one component have one command line
@@ -160,11 +162,11 @@ def _installed(requirement: str) -> bool:
         return True
     import importlib.metadata
 
-    name = re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*", requirement)
+    name = _DISTRIBUTION.match(requirement)
     if name is None or "/" in requirement or "://" in requirement:
         return True
     try:
-        importlib.metadata.version(name[0])
+        importlib.metadata.distribution(name[0])  # not its version: reading the metadata takes a millisecond
     except importlib.metadata.PackageNotFoundError:
         return False
     _seen_installed.add(requirement)

@@ -6,6 +6,7 @@ const $ = (id) => document.getElementById(id);
 const SETTLED = 250; // milliseconds without a change until what takes longer is asked for
 
 let about, sliders, base;
+let version = 0; // grows with every change: what was asked for an older one has nothing to say about troubles now
 
 async function ask(address, body) {
   let answer;
@@ -35,7 +36,8 @@ function latest(work) {
     running = true;
     while (wanted) {
       wanted = false;
-      try { await work(); } catch (error) { trouble(error); }
+      const asked = version, current = () => asked === version;
+      try { await work(current); } catch (error) { if (current()) trouble(error); }
     }
     running = false;
   };
@@ -52,10 +54,10 @@ function scenario() {
   return { ...base, origin: $("origin").value || null, shocks: [...base.shocks, ...moved] };
 }
 
-const forecast = latest(async () => {
+const forecast = latest(async (current) => {
   const asked = scenario();
   const answer = await (await ask("api/scenario", asked)).json();
-  trouble(null);
+  if (current()) trouble(null);
   show(answer);
 });
 
@@ -70,6 +72,7 @@ const tornadoNow = latest(async () => {
 
 let settling = 0;
 function changed() {
+  version += 1;
   forecast();
   clearTimeout(settling);
   settling = setTimeout(tornadoNow, SETTLED);
@@ -221,7 +224,10 @@ function applyJson() {
     base = { ...given, shocks: given.shocks ?? [] };
     trouble(null);
     changed();
-  } catch (error) { trouble(new Error(`This is no JSON: ${error.message}`)); }
+  } catch (error) {
+    version += 1;
+    trouble(new Error(`This is no JSON: ${error.message}`));
+  }
 }
 
 function reset() {

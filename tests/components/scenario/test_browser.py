@@ -131,6 +131,23 @@ def test_json_is_applied_and_its_problems_are_shown(tab: Any) -> None:
     expect(tab.locator("#trouble")).to_contain_text("This is no JSON")
 
 
+def test_a_late_answer_does_not_hide_what_is_wrong_now(tab: Any) -> None:
+    held: list[Any] = []
+    expect(tab.locator("#tornado .name").first).to_be_visible()  # the first one is over
+    tab.route("**/api/tornado", lambda route: held.append(route))
+    tab.locator("#advanced summary").click()
+    tab.locator("#json").fill(json.dumps({"shocks": [{"kind": "add", "features": ["meel1"], "amount": 5}]}))
+    tab.get_by_role("button", name="Apply").click()
+    expect(tab.locator("#trouble")).to_contain_text("did you mean meal1?")
+    until(lambda: bool(tab.wait_for_timeout(50)) or bool(held))
+    tab.locator("#json").fill("{")
+    tab.get_by_role("button", name="Apply").click()
+    with tab.expect_response("**/api/tornado"):
+        held[-1].continue_()
+    tab.wait_for_timeout(200)
+    expect(tab.locator("#trouble")).to_contain_text("This is no JSON")
+
+
 def test_origin_can_be_earlier(tab: Any) -> None:
     tab.locator("#origin").fill("2021-03-01")
     expect(tab.locator("#headline")).to_contain_text("2021-03-08")

@@ -6,6 +6,7 @@ Nothing is imported. A module inside a package brings its whole folder with it: 
 from __future__ import annotations
 
 import ast
+import hashlib
 import importlib.metadata
 import importlib.util
 import sys
@@ -19,6 +20,7 @@ from local_runner import digests
 
 _INSTALLED = tuple({sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), sysconfig.get_path("stdlib")})
 _DATA = {".py", ".yaml", ".yml", ".json", ".toml", ".sql", ".ini", ".html", ".css", ".js"}
+_BODIES = ("body", "orelse", "finalbody")
 
 
 @dataclass
@@ -29,75 +31,113 @@ class Closure:
     packages: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class _Module:
+    """What is known of one local file: its digest and the dotted names that it imports."""
+
+    digest: str
+    imports: frozenset[str]
+
+
 def of_source(source: str) -> Closure:
     """What a lightweight component's source depends on."""
-    closure = Closure()
-    _follow(_imports(ast.parse(source), ""), closure, set())
-    return closure
+    walk = _Walk()
+    walk.follow(_imports(ast.parse(source), ""))
+    return walk.closure
 
 
 def of_file(path: Path) -> Closure:
     """What a component file depends on: its package's folder and all that is imported from there."""
-    closure, seen = Closure(), set[Path]()
-    _take(path, closure, seen)
-    return closure
+    walk = _Walk()
+    walk.take(path)
+    return walk.closure
 
 
-def _follow(names: set[str], closure: Closure, seen: set[Path]) -> None:
-    for name in sorted(names):
-        top = name.partition(".")[0]
-        if not top or top in sys.stdlib_module_names:
-            continue
-        home = _home(top)
-        if home is None or str(home).startswith(_INSTALLED):
-            closure.packages[top] = version(top)
-            continue
-        for path in _modules(home, name):
-            _take(path, closure, seen)
+class _Walk:
+    """One walk over imports: every name is looked up once, every package's folder read once."""
 
+    def __init__(self) -> None:
+        self.closure = Closure()
+        self._names: set[str] = set()
+        self._units: set[Path] = set()
 
-def _take(path: Path, closure: Closure, seen: set[Path]) -> None:
-    """Add a module's file, or its package's folder, and follow what is imported there."""
-    unit = path.parent if (path.parent / "__init__.py").is_file() else path
-    if unit in seen:
-        return
-    seen.add(unit)
-    files = [path] if unit == path else sorted(f for f in unit.iterdir() if f.suffix in _DATA and f.is_file())
-    for file in files:
-        closure.files[_shown(file)] = digests.of_file(file)
-        if file.suffix == ".py":
-            _follow(_imports_of_file(file), closure, seen)
+    def follow(self, names: frozenset[str]) -> None:
+        for name in sorted(names - self._names):
+            self._names.add(name)
+            top = name.partition(".")[0]
+            if not top or top in sys.stdlib_module_names:
+                continue
+            home = _home(top)
+            if home is None or str(home).startswith(_INSTALLED):
+                self.closure.packages[top] = version(top)
+                continue
+            for path in _modules(home, name):
+                self.take(path)
+
+    def take(self, path: Path) -> None:
+        """Add a module's file, or its package's folder, and follow what is imported there."""
+        unit = path.parent if (path.parent / "__init__.py").is_file() else path
+        if unit in self._units:
+            return
+        self._units.add(unit)
+        files = [path] if unit == path else sorted(f for f in unit.iterdir() if f.suffix in _DATA and f.is_file())
+        for file in files:
+            module = _read(file)
+            self.closure.files[_shown(file)] = module.digest
+            self.follow(module.imports)
 
 
 def _shown(file: Path) -> str:
     """``components/train/step.py``: the path inside its top package, the same on every machine."""
+    return file.relative_to(_outside(file)).as_posix()
+
+
+def _outside(file: Path) -> Path:
+    """The folder that a file's top package lies in."""
     folder = file.parent
     while (folder / "__init__.py").is_file():
         folder = folder.parent
-    return file.relative_to(folder).as_posix()
+    return folder
 
 
-def _imports_of_file(file: Path) -> set[str]:
-    parts, folder = list[str](), file.parent
-    while (folder / "__init__.py").is_file():
-        parts.insert(0, folder.name)
-        folder = folder.parent
+def _read(file: Path) -> _Module:
+    status = file.stat()
+    return _read_as(file, status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=4096)  # the tasks of a pipeline share most of their files: none is parsed twice
+def _read_as(file: Path, _mtime_ns: int, _size: int) -> _Module:
+    if file.suffix != ".py":
+        return _Module(digests.of_file(file), frozenset())
+    content = file.read_bytes()
     try:
-        return _imports(ast.parse(file.read_text(encoding="utf-8")), ".".join(parts))
+        package = ".".join(file.parent.relative_to(_outside(file)).parts)
+        imports = _imports(ast.parse(content), package)
     except (SyntaxError, ValueError):  # it is digested all the same; running it will say what is wrong
-        return set()
+        imports = frozenset()
+    return _Module(hashlib.sha256(content).hexdigest(), imports)
 
 
-def _imports(tree: ast.AST, package: str) -> set[str]:
+def _imports(tree: ast.Module, package: str) -> frozenset[str]:
     names: set[str] = set()
-    for node in ast.walk(tree):
+    for node in _statements(tree.body):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             base = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
             module = ".".join([*base, *([node.module] if node.module else [])])
             names |= {module, *(f"{module}.{alias.name}" for alias in node.names)}
-    return names
+    return frozenset(names)
+
+
+def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """All statements, nested ones too. Expressions hold no import, and are most of a tree: they are left out."""
+    for node in body:
+        yield node
+        for name in _BODIES:
+            yield from _statements(getattr(node, name, ()))
+        for part in (*getattr(node, "handlers", ()), *getattr(node, "cases", ())):
+            yield from _statements(part.body)
 
 
 def _modules(home: Path, dotted: str) -> Iterator[Path]:

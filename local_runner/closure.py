@@ -135,7 +135,7 @@ def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
     for node in body:
         yield node
         for name in _BODIES:
-            yield from _statements(getattr(node, name, ()))
+            yield from _statements(getattr(node, name, []))
         for part in (*getattr(node, "handlers", ()), *getattr(node, "cases", ())):
             yield from _statements(part.body)
 

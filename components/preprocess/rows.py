@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -80,38 +80,46 @@ def read_rows(table: Table, columns: Columns, folder: Path) -> Rows:
     """
     import pyarrow as pa
 
-    times = allocate(folder / "times.npy", (table.rows,), "datetime64[us]")
-    targets = allocate(folder / "targets.npy", (table.rows,), np.float64)
-    filled = allocate(folder / RAW, (len(columns.features), table.rows), np.float64)
-    carried = np.full(len(columns.features), np.nan)
-    infinite: dict[str, BadCells] = {}
+    rows = Rows(
+        times=allocate(folder / "times.npy", (table.rows,), "datetime64[us]"),
+        targets=allocate(folder / "targets.npy", (table.rows,), np.float64),
+        filled=allocate(folder / RAW, (len(columns.features), table.rows), np.float64),
+        infinite={},
+    )
+    runs = _copy_batches(table, columns, rows)
+    for array in (rows.times, rows.targets):
+        array.flush()  # type: ignore[attr-defined]
+    pa.default_memory_pool().release_unused()  # Arrow keeps what it has read into, and here nothing more is read
+    return replace(rows, entities=tuple(runs))
+
+
+def _copy_batches(table: Table, columns: Columns, rows: Rows) -> list[Entity]:
+    """Fill the arrays of ``rows`` batch by batch, and in it column by column; return the runs of entities."""
     runs: list[Entity] = []
-    names = columns.to_read
+    names, carried = columns.to_read, dict.fromkeys(columns.features, np.nan)
     start = 0
     for batch in table.batches(names, batch_rows=max(1, min(65_536, BATCH_BYTES // (8 * len(names))))):
         end = start + batch.num_rows
-        times[start:end] = batch.column(columns.time).to_numpy(zero_copy_only=False).astype("datetime64[us]")
+        rows.times[start:end] = batch.column(columns.time).to_numpy(zero_copy_only=False).astype("datetime64[us]")
         begins = _add_runs(runs, batch.column(columns.entity), start) if columns.entity else np.zeros(1, dtype=np.int64)
-        values = {name: _numbers(batch.column(name)) for name in columns.numbers}
-        for name, column in values.items():
-            beyond = np.flatnonzero(np.abs(column) > LARGEST)
+        for name in columns.numbers:
+            values = _numbers(batch.column(name))
+            beyond = np.flatnonzero(np.abs(values) > LARGEST)
             if len(beyond):
-                infinite.setdefault(name, BadCells()).add(beyond + start)
-        targets[start:end] = values[columns.target.name]
-        for position, name in enumerate(columns.features):
-            if name in columns.calendar:
-                filled[position, start:end] = calendar.column(name, times[start:end])
-                continue
-            filled[position, start:end] = _fill_after(carried[position], values[name], begins)
-            carried[position] = filled[position, end - 1] if end > start else carried[position]
-        for array in (filled, times, targets):
+                rows.infinite.setdefault(name, BadCells()).add(beyond + start)
+            if name == columns.target.name:
+                rows.targets[start:end] = values
+            if name in carried:
+                filled = _fill_after(carried[name], values, begins)
+                rows.filled[columns.features.index(name), start:end] = filled
+                carried[name] = filled[-1] if end > start else carried[name]
+        for name in columns.calendar:
+            rows.filled[columns.features.index(name), start:end] = calendar.column(name, rows.times[start:end])
+        for array in (rows.filled, rows.times, rows.targets):
             let_go(array)
         start = end
         report("row", end, table.rows)
-    for array in (times, targets):
-        array.flush()  # type: ignore[attr-defined]
-    pa.default_memory_pool().release_unused()  # Arrow keeps what it has read into, and here nothing more is read
-    return Rows(times, targets, filled, infinite, tuple(runs))
+    return runs
 
 
 def _add_runs(runs: list[Entity], names: pa.Array, start: int) -> NDArray[np.int64]:

@@ -77,7 +77,8 @@ class Table:
         for name in self.shards:
             # Pre-buffering, the default, reads a whole shard into memory before its first batch.
             with pq.ParquetFile(self.path / name, pre_buffer=False) as shard:
-                yield from shard.iter_batches(batch_size=batch_rows, columns=columns)
+                # Decoded by threads it costs a quarter more CPU at the same speed, and each keeps memory of its own.
+                yield from shard.iter_batches(batch_size=batch_rows, columns=columns, use_threads=False)
 
     def read(self, columns: list[str] | None = None) -> pa.Table:
         """The whole table in memory; for tables known to be small (forecasts, explanations)."""

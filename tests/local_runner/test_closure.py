@@ -4,6 +4,7 @@ import ast
 from pathlib import Path
 
 import pytest
+
 from local_runner import closure
 
 

@@ -53,7 +53,7 @@ LABEL org.opencontainers.image.title="tandem-cpu" \
 
 # -- test: the stages' own tests, against exactly what runs in the cloud ----------------------------------------------
 FROM runtime AS test
-ARG STAGES="ingest preprocess train evaluate explain register"
+ARG STAGES="ingest preprocess train evaluate explain register ensemble forecast bigquery_twin"
 USER 0
 COPY --from=builder /opt/tools /opt/tools
 COPY pyproject.toml ./
@@ -63,6 +63,8 @@ RUN --mount=type=cache,target=/root/.cache \
     PATH="/opt/tools/bin:${PATH}" python select_packages.py linux-dev dev > selected.txt \
  && /opt/tools/bin/uv pip install --quiet --python /opt/venv/bin/python --link-mode copy --require-hashes \
     --requirement selected.txt
+# Tests also submit and register what the components make, which takes the graphs and the cloud commands.
+COPY pipelines pipelines
 COPY tests tests
 ARG UID=1000
 RUN chown "${UID}" /app

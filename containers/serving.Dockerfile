@@ -56,7 +56,7 @@ LABEL org.opencontainers.image.title="tandem-serving" \
 
 # -- test: the stages' own tests, against exactly what runs in the cloud ----------------------------------------------
 FROM runtime AS test
-ARG STAGES="serving"
+ARG STAGES="serving scenario"
 USER 0
 COPY --from=builder /opt/tools /opt/tools
 COPY pyproject.toml ./

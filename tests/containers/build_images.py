@@ -1,7 +1,11 @@
-"""Build every image here with buildah on a stand-in base, look inside, and run a pipeline in the CPU image.
+"""Build every image here with buildah on a stand-in base, test it, look inside, and run a pipeline in the CPU image.
 
-    make test-images                       all of it; needs root, buildah and debootstrap, half an hour and 30 GB
-    make test-images ARGS='--kinds cpu'    one image
+    make test-images                            all of it; needs root, buildah, debootstrap and 40 GB
+    make test-images ARGS='--kinds cpu'         one image
+    make test-images ARGS='--kinds tpu gpu'     go on where an attempt before stopped
+
+What was built is kept in layers, so that the same command again only does what changed or failed. A problem with one
+image stops no other; all are listed at the end, under a table of what took how long.
 
 The public base image is not pulled: a stand-in with the same interpreter comes from Debian's packages. A slow test by
 hand, not by CI. What pip and uv need of this machine's network (certificates) is put into the stand-in only.
@@ -10,12 +14,16 @@ hand, not by CI. What pip and uv need of this machine's network (certificates) i
 from __future__ import annotations
 
 import argparse
+import ast
 import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,11 +34,18 @@ CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 sys.path.insert(0, str(ROOT / "containers"))
 import build  # noqa: E402  (a script of containers/, which is no package)
 
+SEARCH = "/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""``PATH`` of the public image, as far as Dockerfiles rely on it: ``useradd`` is in ``/usr/sbin``."""
+
 LOOK = """
-import importlib.util, os, pathlib, shutil
+import importlib, importlib.util, os, pathlib, shutil
 print("user", os.getuid())
 print("tools", [tool for tool in ("gcc", "uv", "make") if shutil.which(tool)], importlib.util.find_spec("pip"))
 print("caches", [str(p) for p in (pathlib.Path("/root/.cache"), pathlib.Path("/opt/tools")) if os.access(p, os.R_OK)])
+print("files", sorted(str(p) for p in pathlib.Path(".").rglob("*") if p.is_file() and os.access(p, os.R_OK)))
+for step in sorted(pathlib.Path("components").glob("*/*.py")):
+    if step.name in ("component.py", "step.py", "config.py"):
+        importlib.import_module(".".join(step.with_suffix("").parts))
 import tensorflow as tf
 print("tensorflow", tf.__version__)
 """
@@ -43,8 +58,8 @@ def run(*command: str, **options: object) -> None:
 
 
 def said(*command: str) -> str:
-    """What a command prints; what it prints to standard error is dropped."""
-    done = subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    """What a command prints to standard output; what it prints to standard error is shown."""
+    done = subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     return done.stdout.strip()
 
 
@@ -65,16 +80,32 @@ def stand_in() -> None:
         (folder / "etc/uv/uv.toml").write_text("native-tls = true\n")
         container = said("buildah", "from", "scratch")
         run("buildah", "add", "--quiet", container, str(folder), "/")
-        run("buildah", "config", "--env", "PATH=/usr/local/bin:/usr/bin:/bin", container)
+        run("buildah", "config", "--env", f"PATH={SEARCH}", container)
         run("buildah", "commit", "--quiet", container, BASE)
         run("buildah", "rm", container)
 
 
+@contextmanager
+def noted(what: str, spent: dict[str, float], failed: list[str]) -> Iterator[None]:
+    """Note how long a step took, and its failure instead of raising it, so that the steps after it are still done."""
+    begin = time.monotonic()
+    try:
+        yield
+    except (subprocess.CalledProcessError, Unfit) as problem:
+        failed.append(f"{what}: {problem}")
+        sys.stdout.write(f"{what}: {problem}\n")
+    spent[what] = time.monotonic() - begin
+
+
+class Unfit(Exception):  # noqa: N818  said of an image
+    """An image is not as it must be."""
+
+
 def look_inside(kind: str) -> None:
-    """Size, labels, and that the last layer has neither root nor tools nor caches.
+    """Size, labels, every file it must have, and that the last layer has neither root nor tools nor caches.
 
     Raises:
-        SystemExit: something is not as it must be.
+        Unfit: something is not as it must be.
     """
     image = f"tandem-{kind}:{build.tag()}"
     config = json.loads(said("buildah", "inspect", "--type", "image", image))["Docker"]["config"]
@@ -86,16 +117,25 @@ def look_inside(kind: str) -> None:
         subprocess.run(["buildah", "rm", container], check=False, stdout=subprocess.DEVNULL)
     size = next(line.split("|")[1] for line in said("buildah", "images", "--format", "{{.Name}}:{{.Tag}}|{{.Size}}")
                 .splitlines() if line.split("|")[0].endswith(image))  # fmt: skip
-    sys.stdout.write(f"{kind}: {size}, user {found['user']}, tensorflow {found['tensorflow']}\n")
+    files = set(ast.literal_eval(found["files"]))
+    sys.stdout.write(f"{kind}: {size}, user {found['user']}, tensorflow {found['tensorflow']}, {len(files)} files\n")
+    absent = sorted(wanted(kind) - files)
     problems = [
         *(["it runs as root"] if found["user"] == "0" else []),
         *([f"tools are in it: {found['tools']}"] if found["tools"] != "[] None" else []),
         *([f"caches are in it: {found['caches']}"] if found["caches"] != "[]" else []),
+        *([f"its user cannot read {', '.join(absent)}"] if absent else []),
         *(["it has no revision"] if not config["Labels"].get("org.opencontainers.image.revision") else []),
         *(["it has no HEALTHCHECK"] if kind == "serving" and "Healthcheck" not in config else []),
     ]
     if problems:
-        sys.exit(f"{image}: {'; '.join(problems)}")
+        raise Unfit(f"{image}: {'; '.join(problems)}")
+
+
+def wanted(kind: str) -> set[str]:
+    """Files of this checkout that an image must hold: all of every component, pages and tables included."""
+    folders = ["components"] + ([] if kind == "serving" else ["pipelines/sample_data"])
+    return set(said("git", "ls-files", *folders).splitlines())
 
 
 def run_in_image() -> None:
@@ -112,18 +152,25 @@ def main() -> None:
     os.environ.setdefault("STORAGE_DRIVER", "overlay")
     if absent := [tool for tool in ("buildah", "debootstrap") if shutil.which(tool) is None]:
         sys.exit(f"this needs {' and '.join(absent)}; type: apt-get install {' '.join(absent)}")
-    stand_in()
+    spent: dict[str, float] = {}
+    failed: list[str] = []
+    with noted("stand-in", spent, failed):
+        stand_in()
     for kind in given.kinds:
-        run(*build.build_command("buildah", kind, base_image=BASE))
-        look_inside(kind)
-        if kind in ("cpu", "serving") and not given.no_tests:
-            run(*build.build_command("buildah", kind, base_image=BASE, test=True))
+        with noted(f"{kind}: build", spent, failed):
+            run(*build.build_command("buildah", kind, base_image=BASE))
+            look_inside(kind)
+        if not given.no_tests:
+            with noted(f"{kind}: its tests inside", spent, failed):
+                run(*build.build_command("buildah", kind, base_image=BASE, test=True))
     if "cpu" in given.kinds:
-        run_in_image()
+        with noted("cpu: a pipeline, task by task", spent, failed):
+            run_in_image()
+    for what, seconds in spent.items():
+        sys.stdout.write(f"{what:<32} {seconds:7.0f} s\n")
+    if failed:
+        sys.exit("\n".join(["failed:", *failed, "The same command again goes on; what is built is kept."]))
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except subprocess.CalledProcessError as failure:
-        sys.exit(f"failed: {' '.join(map(str, failure.cmd))} ended with {failure.returncode}")
+    main()

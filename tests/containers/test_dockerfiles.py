@@ -85,6 +85,17 @@ def test_the_images_hold_every_component_that_a_compiled_file_names() -> None:
     assert all((ROOT / file).is_file() for file in listed["Components"].values())
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_room_that_an_image_runs_is_tested_in_it(kind: str) -> None:
+    listed = configparser.ConfigParser()
+    listed.read(ROOT / "containers" / "kfp_config.ini")
+    suite = {Path(file).parts[1] for file in listed["Components"].values()}
+    stages = re.search(r'^ARG STAGES="([^"]*)"$', stage(kind, "test"), re.MULTILINE)
+    assert stages is not None
+    assert set(stages[1].split()) == ({"serving", "scenario"} if kind == "serving" else suite)
+    assert all((ROOT / "tests" / "components" / room).is_dir() for room in stages[1].split())
+
+
 def test_the_cloud_build_has_the_project_s_version() -> None:
     build = yaml.safe_load((ROOT / "containers" / "cloudbuild.yaml").read_text())
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]

@@ -19,6 +19,7 @@ from functools import cache
 from typing import Any, Literal, Protocol
 
 from components.shared import backend as backends
+from components.shared import tpu
 from components.shared.backend import Backend
 from components.shared.chips import Chip
 from components.shared.errors import InputError
@@ -71,7 +72,7 @@ class Probe(Protocol):
         """Names of the GPUs the backend can use, empty when none."""
 
     def tpus(self) -> int:
-        """Number of TPU cores attached to this machine."""
+        """Number of TPU cores attached to this machine, started if they have to be."""
 
     def processor(self) -> str:
         """The processor as the system names it, for example ``Apple M2 Max``."""
@@ -111,9 +112,10 @@ class ThisMachine:
         if os.environ.get("PJRT_DEVICE") != "TPU" and "TPU_NAME" not in os.environ:
             return 0
         if self.backend() == "tensorflow":
-            import tensorflow as tf
-
-            return len(tf.config.list_logical_devices("TPU"))
+            cores, trouble = tpu.start()
+            if trouble:
+                say(f"device: {trouble}; not training on the TPU")
+            return cores
         if self.backend() == "jax":
             import jax
 

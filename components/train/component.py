@@ -33,6 +33,8 @@ def train(
     figures = step.run(
         TrainConfig.parse(config, section="train"), prepared.path, model.path, curves.path, device=device, seed=seed
     )
+    if figures is None:  # a worker that is not the chief; the chief tells for all
+        return
     model.metadata.update(figures.describe())
     for name, value in figures.numbers().items():
         metrics.log_metric(name, value)

@@ -16,6 +16,7 @@ from pydantic import (
 
 from components.shared.compilation import CompileMode
 from components.shared.config import StrictModel
+from components.shared.distribution import Wanted
 from components.train import losses
 from components.train.losses import LossConfig
 from components.train.models import ModelConfig
@@ -76,7 +77,7 @@ class TrainConfig(StrictModel):
     model: ModelConfig
     epochs: PositiveInt = 50
     batch_size: PositiveInt | Literal["auto"] = 64
-    """Windows a training step; ``auto`` takes what is advised for the device and fits its memory."""
+    """Windows a training step, of all replicas together; ``auto`` takes what suits the device and fits its memory."""
     loss: LossConfig = Field(default_factory=lambda: losses.SquaredError(kind="mse"))
     """A name (mse, mae, huber, quantile, gaussian, financial), or a mapping with the loss's own settings."""
     optimizer: OptimizerConfig = Field(default_factory=OptimizerConfig)
@@ -92,6 +93,8 @@ class TrainConfig(StrictModel):
     """``auto`` takes a lower precision only where a short trial on this machine finds it faster and as exact."""
     xla: bool | Literal["auto"] = "auto"
     """Compile whole epochs with XLA; ``auto`` decides long trainings by a short trial; short ones go without."""
+    distribution: Wanted = "auto"
+    """``auto`` trains on all accelerators of the machine and on all workers in lock step; ``off`` on one device."""
     compile_mode: CompileMode = "off"
     """Mode of ``torch.compile`` for the training step; anything but ``off`` needs KERAS_BACKEND=torch."""
     tune: TuneConfig | None = None

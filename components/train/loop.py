@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from components.shared.distribution import scope
 from components.shared.errors import TandemError
-from components.train import callbacks, feeding, history, losses, mode, models, optimization
+from components.train import callbacks, feeding, history, losses, mode, models, optimization, replication
 from components.train.source import WindowSource, epoch_order
 from components.train.stepping import Stepper, stepper
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import keras
 
     from components.shared.device import Device
+    from components.shared.distribution import Distribution
     from components.shared.preprocessing import TargetScaling
     from components.train.config import TrainConfig
 
@@ -45,6 +47,7 @@ def fit(
     seed: int,
     target: TargetScaling | None = None,
     device: Device | None = None,
+    distribution: Distribution | None = None,
     logs: Path | None = None,
     watch: Sequence[keras.callbacks.Callback] = (),
 ) -> Fitted:
@@ -57,22 +60,29 @@ def fit(
         seed: seeds weights, shuffling and dropout; equal seeds give equal weights on a CPU.
         target: scale of the label, for losses that read it.
         device: where it runs; None for the CPU.
+        distribution: what trains together; None for one device.
         logs: TensorBoard folder, or None.
         watch: callbacks that run after all others.
 
     Raises:
-        TandemError: the validation loss is not finite in any epoch, so there is no model to keep.
+        InputError: the configuration asks for what several replicas cannot do.
+        TandemError: the validation loss is not finite in any epoch, so there is no model to keep; or workers disagree
+            about the epochs that an interrupted training had finished.
     """
     if (grow := models.REGISTRY[config.model.kind].fit) is not None:
         return grow(config, source, work, seed=seed, device=device, watch=watch)
 
     def build(precision: str, xla: bool) -> tuple[keras.Model, Stepper]:
-        return compiled(config, source, seed=seed, target=target, precision=precision, xla=xla)
+        return compiled(
+            config, source, seed=seed, target=target, precision=precision, xla=xla, distribution=distribution
+        )
 
+    replication.check(config, distribution)
     resident = feeding.fits_on_device(source, device)
-    how = mode.choose(config, source, device, build if resident else None)
+    how = mode.choose(config, source, device, build if resident else None, distribution)
     model, steps = build(how.precision, how.xla)
     first_epoch = callbacks.restore(model, work) if config.backup else 0
+    replication.agree(distribution, first_epoch)
     if first_epoch == 0:
         models.initialise(model, config.model, source)
     began = time.perf_counter()
@@ -84,6 +94,8 @@ def fit(
             _run_from_host(config, model, source, around, seed, first_epoch)
     seconds = time.perf_counter() - began
     rows, best = _choose(config, model, work)
+    if distribution is not None and distribution.kind != "single":
+        model = _of_one_device(config, source, model, seed, how)
     models.finish(model, config.model, source)
     return Fitted(model, rows, best, seconds, len(rows) - first_epoch, how)
 
@@ -96,21 +108,34 @@ def compiled(
     target: TargetScaling | None,
     precision: str = "float32",
     xla: bool = False,
+    distribution: Distribution | None = None,
 ) -> tuple[keras.Model, Stepper]:
     """A fresh model with its optimizer and its stepper; equal seeds give equal ones."""
     import keras
 
     keras.utils.set_random_seed(seed)
-    with _precision(precision):
-        model = models.build(config.model, source.shape)
     loss = losses.build(config.loss, target)
-    model.compile(
-        optimization.optimizer(config, -(-len(source.starts["train"]) // config.windows_a_step)),
-        loss=loss,
-        jit_compile=xla,
-        steps_per_execution=feeding.STEPS_PER_EXECUTION,
-    )
-    return model, stepper(model, loss, source, xla=xla, compile_mode=config.compile_mode)
+    with scope(distribution):
+        with _precision(precision):
+            model = models.build(config.model, source.shape)
+        model.compile(
+            optimization.optimizer(config, -(-len(source.starts["train"]) // config.windows_a_step)),
+            loss=loss,
+            jit_compile=xla,
+            steps_per_execution=feeding.STEPS_PER_EXECUTION,
+        )
+        return model, stepper(model, loss, source, xla=xla, compile_mode=config.compile_mode)
+
+
+def _of_one_device(config: TrainConfig, source: WindowSource, trained: keras.Model, seed: int, how: mode.Mode) -> Any:
+    """The trained model outside the strategy: what the chief does with it alone must wait for nobody."""
+    import keras
+
+    keras.utils.set_random_seed(seed)
+    with _precision(how.precision):
+        model = models.build(config.model, source.shape)
+    model.set_weights(trained.get_weights())
+    return model
 
 
 def _run_on_device(

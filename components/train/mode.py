@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import keras
 
     from components.shared.device import Device
+    from components.shared.distribution import Distribution
     from components.train.config import TrainConfig
     from components.train.source import WindowSource
     from components.train.stepping import Stepper
@@ -53,7 +54,13 @@ Build = Callable[[str, bool], "tuple[keras.Model, Stepper]"]
 """Precision and XLA to a compiled model with its stepper, from the same seed each time."""
 
 
-def choose(config: TrainConfig, source: WindowSource, device: Device | None, build: Build | None) -> Mode:
+def choose(
+    config: TrainConfig,
+    source: WindowSource,
+    device: Device | None,
+    build: Build | None,
+    distribution: Distribution | None = None,
+) -> Mode:
     """Settle what the configuration leaves open.
 
     Args:
@@ -62,15 +69,18 @@ def choose(config: TrainConfig, source: WindowSource, device: Device | None, bui
         device: where training runs; None for the CPU.
         build: makes a fresh model and stepper for one precision and XLA or not; None where there can be no trial,
             because the device has no room for the arrays.
+        distribution: what trains together; None for one device.
     """
-    candidates = _candidates(config, device)
+    candidates = _candidates(config, device, distribution)
     first = candidates[0]
+    if distribution is not None and distribution.workers > 1:
+        return Mode(*first, "no trial: each worker would time, and choose, for itself")
     if len(candidates) == 1:
         return Mode(*first, "asked for" if config.xla != "auto" else "the only way on this backend and device")
     steps = config.epochs * -(-len(source.starts["train"]) // config.windows_a_step)
     if build is None or steps < WORTH_A_TRIAL:
         return Mode(*first, f"no trial: at most {steps} steps" if build else "no trial: the arrays stay on the host")
-    key = _key(config, source, device)
+    key = _key(config, source, device, distribution)
     if (known := _remembered().get(key)) is not None and (known["precision"], known["xla"]) in candidates:
         return Mode(**known)
     mode = _trial(config, source, candidates, build)
@@ -78,7 +88,9 @@ def choose(config: TrainConfig, source: WindowSource, device: Device | None, bui
     return mode
 
 
-def _candidates(config: TrainConfig, device: Device | None) -> list[tuple[str, bool]]:
+def _candidates(
+    config: TrainConfig, device: Device | None, distribution: Distribution | None
+) -> list[tuple[str, bool]]:
     """(precision, XLA) worth trying, the safest first."""
     import keras
 
@@ -93,6 +105,9 @@ def _candidates(config: TrainConfig, device: Device | None) -> list[tuple[str, b
     # JAX has no other compiler, torch none here, and TensorFlow refuses XLA on Metal.
     if keras.backend.backend() != "tensorflow" or (accelerator == "metal" and config.xla == "auto"):
         xla = [False]
+    if distribution is not None and distribution.kind != "single":
+        xla = [False]  # a TPU's strategy compiles by itself; replicas of other devices cannot be in one XLA program
+        precisions = [name for name in precisions if name != "mixed_float16"]
     return list(itertools.product(precisions, xla))
 
 
@@ -122,7 +137,7 @@ def _trial(config: TrainConfig, source: WindowSource, candidates: list[tuple[str
     return Mode(*ways[winner], reason)
 
 
-def _key(config: TrainConfig, source: WindowSource, device: Device | None) -> str:
+def _key(config: TrainConfig, source: WindowSource, device: Device | None, distribution: Distribution | None) -> str:
     """What the outcome of a trial depends on."""
     import keras
 
@@ -133,6 +148,8 @@ def _key(config: TrainConfig, source: WindowSource, device: Device | None) -> st
         "train": [config.windows_a_step, config.loss.kind, config.precision, config.xla],
         "shape": asdict(source.shape),
     }
+    if distribution is not None and distribution.kind != "single":
+        about["replicas"] = distribution.replicas
     return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -18,13 +18,15 @@ import numpy as np
 
 from components.shared import compilation, errors, files
 from components.shared import device as hardware
+from components.shared import distribution as spread
 from components.shared.artifacts import Prepared
-from components.train import archive, callbacks, curves, history, loop, losses, models, placing, residuals
+from components.train import archive, callbacks, curves, history, loop, losses, models, placing, replication, residuals
 from components.train.source import WindowSource
 from components.train.tuning import study
 from components.train.tuning.page import add_search
 
 if TYPE_CHECKING:
+    from components.shared.distribution import Distribution
     from components.train.config import TrainConfig
     from components.train.tuning.trials import Search
 
@@ -53,8 +55,10 @@ class TrainFigures:
 
 def run(
     config: TrainConfig, prepared_path: str, model_path: str, curves_path: str, *, device: str = "auto", seed: int = 0
-) -> TrainFigures:
+) -> TrainFigures | None:
     """Train a model on prepared arrays and write it with everything needed to use it.
+
+    Of several workers that train together only the chief writes, and has figures to tell.
 
     Args:
         config: the ``train`` section.
@@ -64,27 +68,47 @@ def run(
         device: one of :data:`components.shared.device.CHOICES`.
         seed: seeds weights, shuffling and dropout.
 
+    Returns:
+        What it came to; None in a worker that is not the chief.
+
     Raises:
         InputError: the device is unknown, the compile mode means nothing on it, there are no windows to train or to
-            validate on, or TensorBoard is missing.
+            validate on, TensorBoard is missing, or several replicas cannot do what is asked for.
     """
     prepared = Prepared.open(prepared_path)
     check(config, prepared)
     chosen = hardware.detect(device)
     hardware.apply(chosen)
     compilation.check(config.compile_mode, chosen.accelerator)
-    work = Path(f"{model_path}.progress")
-    work.mkdir(parents=True, exist_ok=True)
     source = WindowSource.of(prepared, config.loss)
-    config, chosen = placing.settle(config, source, chosen, work, seed=seed, target=prepared.preprocessing.target)
-    search = tuned(config, prepared, work, seed, chosen) if config.tune and config.tune.trials else None
+    together = replication.settle(config, source, chosen)
+    if together.idle:
+        return None
+    work = replication.progress_folder(model_path, together)
+    config, chosen = placing.settle(
+        config, source, chosen, work, seed=seed, target=prepared.preprocessing.target, distribution=together
+    )
+    search = tuned(config, prepared, work, seed, chosen, together) if config.tune and config.tune.trials else None
     if search is not None:
         config = search.config
-    fitted = fit(config, prepared, search.work if search else work, seed, chosen, logs=work / "tensorboard")
+    fitted = fit(config, prepared, search.work if search else work, seed, chosen, together, logs=work / "tensorboard")
     if search is not None and not fitted.epochs_now:
         fitted = dataclasses.replace(fitted, seconds=search.best.seconds, epochs_now=search.best.epochs)
+    figures = None
+    if together.chief:
+        figures = figures_of(config, prepared, fitted, chosen)
+        write_model(model_path, config, prepared, fitted, chosen, together, seed, work, search)
+        page = curves.page(figures.kind, fitted.history, fitted.best_epoch)
+        (page if search is None else add_search(page, search)).write(curves_path)
+    spread.everyone(together, 0)  # a worker that left while the chief still writes would look to it like a lost one
+    files.remove_folder(work)
+    return figures
+
+
+def figures_of(config: TrainConfig, prepared: Prepared, fitted: loop.Fitted, chosen: hardware.Device) -> TrainFigures:
+    """What a finished training came to."""
     best = fitted.history[fitted.best_epoch]
-    figures = TrainFigures(
+    return TrainFigures(
         kind=config.model.kind,
         framework=archive.framework(fitted.model),
         device=chosen.accelerator,
@@ -96,11 +120,6 @@ def run(
         seconds=round(fitted.seconds, 3),
         windows_per_second=round(fitted.epochs_now * len(prepared.starts("train")) / fitted.seconds, 1),
     )
-    write_model(model_path, config, prepared, fitted, chosen, seed, work, search)
-    page = curves.page(figures.kind, fitted.history, fitted.best_epoch)
-    (page if search is None else add_search(page, search)).write(curves_path)
-    files.remove_folder(work)
-    return figures
 
 
 def fit(
@@ -109,6 +128,7 @@ def fit(
     work: Path,
     seed: int,
     chosen: hardware.Device,
+    together: Distribution,
     *,
     logs: Path,
     watch: Callable[[Sequence[history.Row]], None] | None = None,
@@ -122,17 +142,20 @@ def fit(
         seed=seed,
         target=prepared.preprocessing.target,
         device=chosen,
+        distribution=together,
         logs=logs if config.tensorboard else None,
         watch=[callbacks.watcher(work, watch)] if watch else [],
     )
 
 
-def tuned(config: TrainConfig, prepared: Prepared, work: Path, seed: int, chosen: hardware.Device) -> Search:
+def tuned(
+    config: TrainConfig, prepared: Prepared, work: Path, seed: int, chosen: hardware.Device, together: Distribution
+) -> Search:
     """Search for better settings; the best trial's training is finished and lies in the search's ``work``."""
 
     def train(config: TrainConfig, work: Path, watch: Callable[[Sequence[history.Row]], None]) -> loop.Fitted:
         gc.collect()  # a compiled model is a cycle of references: memory would grow by one a trial
-        return fit(config, prepared, work, seed, chosen, logs=work, watch=watch)
+        return fit(config, prepared, work, seed, chosen, together, logs=work, watch=watch)
 
     def point_error(config: TrainConfig, fitted: loop.Fitted) -> float:
         source, point = WindowSource.of(prepared, config.loss), losses.describe(config.loss)["point"]
@@ -182,6 +205,7 @@ def write_model(
     prepared: Prepared,
     fitted: loop.Fitted,
     chosen: hardware.Device,
+    together: Distribution,
     seed: int,
     work: Path,
     search: Search | None = None,
@@ -195,7 +219,7 @@ def write_model(
         preprocessing.write(folder / "preprocessing.json")
         (folder / "config.yaml").write_text(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
         history.write(folder, fitted.history)
-        files.write_json(folder / "environment.json", environment(chosen, seed))
+        files.write_json(folder / "environment.json", environment(chosen, together, seed))
         described = losses.describe(config.loss)
         source = WindowSource.of(prepared, config.loss)
         signature = {
@@ -214,7 +238,7 @@ def write_model(
             shutil.copytree(work / "tensorboard", folder / "tensorboard")
 
 
-def environment(chosen: hardware.Device, seed: int) -> dict[str, object]:
+def environment(chosen: hardware.Device, together: Distribution, seed: int) -> dict[str, object]:
     """What the model was trained with, to repeat it."""
     import keras
 
@@ -226,6 +250,7 @@ def environment(chosen: hardware.Device, seed: int) -> dict[str, object]:
         "backend": keras.backend.backend(),
         "packages": {name: metadata.version(name) for name in packages if _installed(name)},
         "device": {"accelerator": chosen.accelerator, "name": chosen.name, "reason": chosen.reason},
+        "distribution": {"kind": together.kind, "replicas": together.replicas, "workers": together.workers},
         "seed": seed,
     }
 

@@ -30,4 +30,5 @@ def test_a_shipped_config_runs_to_a_registered_version(
     done = run(str(experiment.compiled), experiment.arguments, root=tmp_path / "runs")
     assert {task.state for task in done.tasks.values()} == {"succeeded"}
     name = experiment.arguments["register"]["name"]
-    assert done.outputs["Output"].startswith(f"{name}-") and done.outputs["Output"].endswith("/1")
+    assert done.outputs["Output"].startswith(f"{name}-")
+    assert done.outputs["Output"].endswith("/1")

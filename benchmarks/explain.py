@@ -190,12 +190,12 @@ def _ours(
 ) -> tuple[NDArray[np.float64], float]:
     import logging
 
-    from components.explain import expected_gradients, gradients, narrowing
+    from components.explain import expected_gradients, folding, gradients, narrowing
 
     logging.getLogger("tandem.progress").addHandler(logging.NullHandler())
     nodes = nodes or NODES[model.name]
     points = len(samples) * len(baselines) * nodes
-    function = gradients.of_model(narrowing.narrowed(model), points=points)
+    function = gradients.of_model(folding.folded(narrowing.narrowed(model)), points=points)
     found = expected_gradients(function, [samples], [baselines], nodes=nodes)
     return found.values[..., 0], found.evaluations
 

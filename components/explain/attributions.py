@@ -10,7 +10,7 @@ baselines drawn from the training data:
 so that ``sum_i phi_i(x) = f(x) - E_b f(b)`` (completeness). Erion et al. draw one random ``a`` a baseline. Here each
 integral is a Gauss-Lobatto quadrature over all baselines, which leaves a residual hundreds of times smaller for the
 same number of gradients, because along the path the gradient is smooth. What a path misses is known exactly, its ends
-being known, so nodes are spent on the paths that need them.
+being known, so a few paths choose the rule, and nodes are spent on the paths that need them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from components.explain.quadrature import lobatto
+from components.explain.quadrature import RULES, MakeRule, Rule
 from components.shared import progress
 
 if TYPE_CHECKING:
@@ -33,10 +33,8 @@ BLOCK_VALUES = 32 * 2**20
 """Values of paths kept at a time, 128 MiB: bounds memory, whatever the number of samples and baselines."""
 REFINED_SHARE = 0.9
 """Share of what all paths miss that the refined ones must hold: what is left then falls about tenfold a round."""
-
-
 PILOT = 8
-"""Samples, and baselines, whose paths tell how many nodes the rest needs."""
+"""Samples, and baselines, whose paths tell which rule, and how many nodes, the rest needs."""
 
 
 @dataclass(frozen=True)
@@ -89,15 +87,16 @@ def expected_gradients(
 ) -> Attributions:
     """Attribute every output for each sample to its inputs, against all baselines.
 
-    With ``max_nodes``, a few paths tell how many nodes reach ``target_residual``; afterwards paths that miss much are
-    integrated again with twice the nodes, until it is reached or ``max_nodes`` are in use. A smooth model stops at
-    once; a ReLU network's gradient jumps along the path, so there the residual only halves with each doubling.
+    A few paths tell which of :data:`components.explain.quadrature.RULES` misses least. With ``max_nodes``, they also
+    tell how many nodes reach ``target_residual``; afterwards paths that miss much are integrated again with twice the
+    nodes, until it is reached or ``max_nodes`` are in use. A smooth model stops at once; a ReLU network's gradient
+    jumps along the path, so there the residual only halves with each doubling.
 
     Args:
         model: outputs and slopes, see :mod:`components.explain.gradients`.
         samples: what to explain, one array an input, each (samples, rows, features).
         baselines: the background, in the same shapes.
-        nodes: inner nodes a path to begin with; exact where the gradient is a polynomial of degree ``2 nodes + 1``.
+        nodes: inner nodes a path to begin with, at least one.
         max_nodes: most of them; ``nodes`` where it is left out.
         target_residual: share of the explained differences that may be missed, see
             :attr:`Attributions.relative_residual`.
@@ -111,10 +110,10 @@ def expected_gradients(
             ends, starts = (_points(model, at, nodes, step) for at in (samples, baselines))
         gains = outputs[:, step, None] - from_outputs[None, :, step]
         paths = _Paths(model, samples, baselines, ends[1], starts[1], gains, step)
-        enough, spent = paths.pilot(nodes, max_nodes or nodes, target_residual)
+        rule, enough, spent = paths.pilot(nodes, max_nodes or nodes, target_residual)
         evaluations += spent
         for first, last in paths.blocks():
-            found, used, spent = paths.explain(first, last, enough, max_nodes or nodes, target_residual)
+            found, used, spent = paths.explain(first, last, rule, enough, max_nodes or nodes, target_residual)
             values[first:last, ..., step] = joined(found)
             finest, evaluations = max(finest, used), evaluations + spent
             progress.report("explained sample", step * len(outputs) + last, outputs.size, nodes=used)
@@ -144,31 +143,33 @@ class _Paths:
         for first in range(0, len(self.gains), block):
             yield first, min(first + block, len(self.gains))
 
-    def pilot(self, nodes: int, max_nodes: int, target: float) -> tuple[int, int]:
-        """How many nodes a few paths need, from ``nodes`` to ``max_nodes``, and the gradients that took."""
+    def pilot(self, nodes: int, max_nodes: int, target: float) -> tuple[MakeRule, int, int]:
+        """Which rule a few paths need, how many nodes from ``nodes`` to ``max_nodes``, and the gradients that took."""
         sample, baseline = (
             np.linspace(0, count - 1, min(count, PILOT)).round().astype(np.intp) for count in self.gains.shape
         )
         ends, starts = (axis.ravel() for axis in np.meshgrid(sample, baseline, indexing="ij"))
         gains, spent, tried = self.gains[np.ix_(sample, baseline)], 0, nodes
-        while tried < max_nodes:
-            missed = gains - _totals(self._integrate(ends, starts, tried)).reshape(gains.shape)
-            spent += tried * gains.size
-            if missed_share(missed.mean(axis=1), gains.mean(axis=1)) <= target:
-                break
+        while True:
+            shares = []
+            for rule in RULES:
+                missed = gains - _totals(self._integrate(ends, starts, rule(tried))).reshape(gains.shape)
+                shares.append(missed_share(missed.mean(axis=1), gains.mean(axis=1)))
+            spent += len(RULES) * tried * gains.size
+            if min(shares) <= target or tried == max_nodes:
+                return RULES[int(np.argmin(shares))], tried, spent
             # 3, 4, 6, 8, 12, 16, ...: half a doubling at a time.
             tried = min(tried + (tried + 1) // 2 if tried.bit_count() == 1 else tried * 4 // 3, max_nodes)
-        return tried, spent
 
     def explain(
-        self, first: int, last: int, nodes: int, max_nodes: int, target: float
+        self, first: int, last: int, rule: MakeRule, nodes: int, max_nodes: int, target: float
     ) -> tuple[list[NDArray[np.float64]], int, int]:
         """Attributions of a block of samples, one array an input, with the finest nodes used and the gradients taken.
 
         Nodes are doubled for the fewest paths that hold most of what is missed.
         """
         sample, baseline = (grid.ravel() for grid in np.mgrid[first:last, : self.gains.shape[1]])
-        parts = self._integrate(sample, baseline, nodes)
+        parts = self._integrate(sample, baseline, rule(nodes))
         counts, spent = np.full(len(sample), nodes), nodes * len(sample)
         gains, shape = self.gains[first:last].ravel(), (last - first, -1)
         while True:
@@ -181,16 +182,17 @@ class _Paths:
             counts[chosen] = np.minimum(2 * counts[chosen], max_nodes)
             for finer in np.unique(counts[chosen]).tolist():
                 again = chosen[counts[chosen] == finer]
-                for part, better in zip(parts, self._integrate(sample[again], baseline[again], finer), strict=True):
+                refined = self._integrate(sample[again], baseline[again], rule(finer))
+                for part, better in zip(parts, refined, strict=True):
                     part[again] = better
             spent += int(counts[chosen].sum())
         # Averaged in float64: thousands of float32 parts would otherwise leave a residual of their own.
         means = [part.reshape(*shape, *part.shape[1:]).mean(axis=1, dtype=np.float64) for part in parts]
         return means, int(counts.max()), spent
 
-    def _integrate(self, sample: NDArray[np.intp], baseline: NDArray[np.intp], nodes: int) -> list[NDArray[np.float32]]:
+    def _integrate(self, sample: NDArray[np.intp], baseline: NDArray[np.intp], rule: Rule) -> list[NDArray[np.float32]]:
         """Attributions of paths, one array an input, each (paths, rows, features)."""
-        rule = lobatto(nodes)
+        nodes = len(rule.positions)
         parts = [np.empty((len(sample), *array.shape[1:]), dtype=np.float32) for array in self.samples]
         for rows, kept in _chunks(len(sample), self.model.segments(nodes), fixed=self.model.fixed):
             ends, starts = sample[rows], baseline[rows]

@@ -61,10 +61,10 @@ def steps_model(model: TrainedModel, steps: Sequence[int]) -> keras.Model:
     """
     import keras
 
-    from components.explain import narrowing
+    from components.explain import folding, narrowing
     from components.shared import layers
 
-    network = narrowing.narrowed(model.keras)
+    network = folding.folded(narrowing.narrowed(model.keras))
     output = network.outputs[0]
     if model.preprocessing.predict == "label":
         if output.shape[-1] > 1:
@@ -110,10 +110,18 @@ def _tensorflow(model: keras.Model, batch: int, points: int) -> Differentiable:
 
 
 def _may_gain(model: keras.Model) -> bool:
-    """Whether XLA can be faster: on a CPU it runs the loops of recurrent layers many times slower."""
+    """Whether XLA can be faster: on a CPU it runs the loops of recurrent layers many times slower.
+
+    Of an attention it fuses what lies between the products; where all of them are folded or narrowed, little is left.
+    """
     import keras
 
-    return not any(isinstance(layer, keras.layers.RNN) for layer in model.layers)
+    from components.explain.folding import EmbeddedAttention
+    from components.shared.layers import SelfAttention
+
+    held = {type(layer) for layer in model.layers}
+    folded = EmbeddedAttention in held and SelfAttention not in held
+    return not folded and not any(issubclass(kind, keras.layers.RNN) for kind in held)
 
 
 def _try(model: keras.Model, candidate: Differentiable) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from components.explain import attributions, gradients, shapley
 from components.explain.attributions import Attributions
+from components.explain.quadrature import RULES, MakeRule, lobatto, turning
 
 Windows = Callable[[int, int], np.ndarray]
 
@@ -18,9 +19,15 @@ def explain(model: keras.Model, samples: np.ndarray, baselines: np.ndarray, **op
 
 
 @pytest.mark.parametrize("nodes", [1, 3, 8])
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 def test_a_linear_model_gets_the_closed_form(
-    nodes: int, windows: Windows, linear: Callable[[np.ndarray], keras.Model]
+    rule: MakeRule,
+    nodes: int,
+    windows: Windows,
+    linear: Callable[[np.ndarray], keras.Model],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(attributions, "RULES", (rule,))
     weights = np.random.default_rng(3).normal(size=(6, 4)).astype(np.float32)
     samples, baselines = windows(5, 1), windows(11, 2)
     found = explain(linear(weights), samples, baselines, nodes=nodes)
@@ -78,6 +85,23 @@ def test_both_ends_of_a_path_count(windows: Windows, lstm: keras.Model) -> None:
         totals.append((slopes[0] * moves).sum(axis=(1, 2)).mean())
     explained = np.asarray(lstm(samples))[:, 0] - float(np.asarray(lstm(baselines)).mean())
     assert with_ends < attributions.missed_share(explained - np.array(totals), explained) / 2
+
+
+def directions(model: keras.Model) -> keras.Model:
+    """The same model of the window's direction: each feature divided by its length over the rows."""
+    window = keras.Input((6, 4))
+    return keras.Model(window, model(keras.layers.UnitNormalization(axis=1)(window)))
+
+
+def test_a_few_paths_choose_the_rule(windows: Windows, lstm: keras.Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    samples, baselines = windows(6, 1), windows(20, 2)
+    for model, best in ((lstm, lobatto), (directions(lstm), turning)):
+        missed = {}
+        for rules in ((lobatto,), (turning,), RULES):
+            monkeypatch.setattr(attributions, "RULES", rules)
+            missed[rules] = explain(model, samples, baselines, nodes=3).relative_residual
+        assert missed[RULES] == missed[(best,)]
+        assert 1.5 * missed[(best,)] < max(missed.values())
 
 
 def test_a_feature_that_the_model_ignores_gets_nothing(windows: Windows, lstm: keras.Model) -> None:

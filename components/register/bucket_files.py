@@ -6,11 +6,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from components.register.half_done import bucket_hints, leaving
 from components.shared import retrying
 from components.shared.errors import InputError
 
 if TYPE_CHECKING:
     from google.cloud.storage import Bucket, Client
+
+
+PRESENT = 412
+"""The status of "only if it is not there" for an object that is there; 409 is said of buckets and wrote nothing."""
 
 
 def keep(client: Client, folders: Mapping[str, Path], target: str) -> list[str]:
@@ -34,7 +39,8 @@ def keep(client: Client, folders: Mapping[str, Path], target: str) -> list[str]:
     for folder, source in folders.items():
         for path in sorted(path for path in source.rglob("*") if path.is_file()):
             key = f"{prefix}/{folder}/{path.relative_to(source).as_posix()}"
-            _upload(bucket, key, path)
+            with leaving(f"{len(written)} files in {target}/" if written else ""):
+                _upload(bucket, key, path)
             written.append(key)
     return written
 
@@ -46,8 +52,12 @@ def _upload(bucket: Bucket, key: str, path: Path) -> None:
             bucket.blob(key).upload_from_filename(path, if_generation_match=0, retry=None, checksum="crc32c")
         except Exception as error:
             if retrying.status(error) == 404:
-                raise InputError(f"there is no bucket gs://{bucket.name}; nothing was registered") from error
-            if not retrying.conflict(error):
+                raise InputError(
+                    f"there is no bucket gs://{bucket.name}; no model was registered. Next: gcloud storage buckets "
+                    f"create gs://{bucket.name} --location=REGION, or name another as root"
+                ) from error
+            if retrying.status(error) != PRESENT:
                 raise
 
-    retrying.call(f"uploading {path.name} to gs://{bucket.name}/{key}", attempt)
+    what = f"uploading {path.name} to gs://{bucket.name}/{key}"
+    retrying.call(what, attempt, hints=bucket_hints(bucket.name))

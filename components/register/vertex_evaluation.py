@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from components.register.half_done import vertex_hints
 from components.shared import retrying
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ def keep(client: Any, version: str, candidate: Candidate) -> None:
         if not any(each.display_name == name for each in client.list_model_evaluations(parent=version, retry=None)):
             client.import_model_evaluation(parent=version, model_evaluation=_message(name, candidate), retry=None)
 
-    retrying.call(f"importing the evaluation into {version.split('/')[-1]}", attempt)
+    what = f"importing the evaluation into {version.split('/')[-1]}"
+    retrying.call(what, attempt, hints=vertex_hints(version))
 
 
 def _message(name: str, candidate: Candidate) -> dict[str, Any]:

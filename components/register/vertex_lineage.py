@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from components.register.half_done import vertex_hints
 from components.shared import retrying
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ def keep(client: Any, parent: str, candidate: Candidate, version: str, files: st
         files: address of its files.
     """
     store = f"{parent}/metadataStores/default"
-    _make("the metadata store", lambda: _store(client, parent))
+    _make("the metadata store", parent, lambda: _store(client, parent))
     source = candidate.tags.get("source_digest", "").removeprefix("sha256:")[:32] or "unknown"
     data, model = f"data-{source}", f"model-{candidate.identity}"
     made = {
@@ -33,12 +35,11 @@ def keep(client: Any, parent: str, candidate: Candidate, version: str, files: st
         },
     }  # fmt: skip
     for name, artifact in made.items():
-        _make(
-            name, lambda n=name, a=artifact: client.create_artifact(parent=store, artifact=a, artifact_id=n, retry=None)
-        )
+        create = partial(client.create_artifact, parent=store, artifact=artifact, artifact_id=name, retry=None)
+        _make(name, parent, create)
     run = f"register-{candidate.identity}"
     execution = {"schema_title": "system.Run", "display_name": run, "state": "COMPLETE"}
-    _make(run, lambda: client.create_execution(parent=store, execution=execution, execution_id=run, retry=None))
+    _make(run, parent, lambda: client.create_execution(parent=store, execution=execution, execution_id=run, retry=None))
     events = [
         {"artifact": f"{store}/artifacts/{data}", "type_": "INPUT"},
         {"artifact": f"{store}/artifacts/{model}", "type_": "OUTPUT"},
@@ -47,10 +48,11 @@ def keep(client: Any, parent: str, candidate: Candidate, version: str, files: st
     retrying.call(
         "writing the lineage",
         lambda: client.add_execution_events(execution=f"{store}/executions/{run}", events=events, retry=None),
+        hints=vertex_hints(parent),
     )
 
 
-def _make(what: str, create: Callable[[], Any]) -> None:
+def _make(what: str, parent: str, create: Callable[[], Any]) -> None:
     def attempt() -> None:
         try:
             create()
@@ -58,7 +60,7 @@ def _make(what: str, create: Callable[[], Any]) -> None:
             if not retrying.conflict(error):
                 raise
 
-    retrying.call(f"writing the lineage of {what}", attempt)
+    retrying.call(f"writing the lineage of {what}", attempt, hints=vertex_hints(parent))
 
 
 def _store(client: Any, parent: str) -> None:

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import difflib
 import re
-import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Self
 
-from components.register import bucket_files, vertex_evaluation, vertex_lineage
-from components.register.registry import CANDIDATE, CHAMPION, RegistryError, Version
+from components.register import bucket_files, half_done, vertex_evaluation, vertex_lineage, vertex_upload
+from components.register.registry import CANDIDATE, CHAMPION, Version
 from components.shared import google_clients, retrying
 from components.shared.errors import InputError
 
@@ -27,9 +27,7 @@ if TYPE_CHECKING:
     from components.register.candidate import Candidate
     from components.register.config import VertexConfig
 
-MODEL_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
-PATIENCE = (0.5, 1.0, 2.0, 4.0)
-"""Seconds between looks for a version whose upload was cut off after it was sent."""
+MODEL_ID = re.compile(r"[a-z_][a-z0-9_-]{0,62}")
 
 
 @dataclass(frozen=True)
@@ -63,23 +61,34 @@ class VertexRegistry:
         """See :meth:`components.register.registry.Registry.register`."""
         if not MODEL_ID.fullmatch(candidate.name):
             raise InputError(
-                f"register.name: Vertex AI takes 63 small letters, digits, - and _, got {candidate.name!r}"
+                f"register.name: Vertex AI takes 63 small letters, digits, - and _, the first a letter; "
+                f"got {candidate.name!r}. Next: change register.name in the experiment"
             )
         storage = google_clients.storage(self.config.project, self.credentials, self.config.storage_endpoint)
         files = f"{self.config.root.rstrip('/')}/models/{candidate.name}/{candidate.identity}"
         bucket_files.keep(storage, candidate.folders, files)
-        version = self._find(candidate) or self._upload(candidate, f"{files}/exported")
-        self._point_aliases(version, candidate)
-        vertex_evaluation.keep(self.client("ModelServiceClient"), _named(version), candidate)
-        vertex_lineage.keep(self.client("MetadataServiceClient"), self.parent, candidate, _named(version), files)
-        now = retrying.call("reading the version", lambda: self._model(_named(version)))
+        with half_done.leaving(f"the files in {files}/"):
+            version = self._upload(candidate, f"{files}/exported")
+        with half_done.leaving(f"{candidate.name}/{version.version_id}, with what was done of it"):
+            self._point_aliases(version, candidate)
+            vertex_evaluation.keep(self.client("ModelServiceClient"), _named(version), candidate)
+            vertex_lineage.keep(self.client("MetadataServiceClient"), self.parent, candidate, _named(version), files)
+            now = self._ask("reading the version", lambda: self._model(_named(version)))
         return Version(candidate.name, int(now.version_id), tuple(sorted(now.version_aliases)), files)
+
+    def _ask(self, what: str, attempt: Callable[[], Any]) -> Any:
+        return retrying.call(what, attempt, hints=half_done.vertex_hints(self.parent))
+
+    def _upload(self, candidate: Candidate, exported: str) -> Any:
+        base = f"{self.parent}/models/{candidate.name}"
+        request = partial(self._request, candidate, exported)
+        return vertex_upload.version(self.client("ModelServiceClient"), base, candidate, request)
 
     def find(self, reference: str) -> Version:
         """See :meth:`components.register.registry.Registry.find`."""
         name = f"{self.parent}/models/{reference.replace('/', '@')}"
         try:
-            found = retrying.call(f"looking for {reference}", lambda: self._model(name))
+            found = self._ask(f"looking for {reference}", lambda: self._model(name))
         except retrying.CloudError as error:
             if retrying.status(error.__cause__ or error) != 404:
                 raise
@@ -92,50 +101,7 @@ class VertexRegistry:
     def _model(self, name: str) -> Any:
         return self.client("ModelServiceClient").get_model(name=name, retry=None)
 
-    def _find(self, candidate: Candidate) -> Any | None:
-        """The version with a candidate's identity, None when there is none."""
-        base = f"{self.parent}/models/{candidate.name}"
-
-        def look() -> Any | None:
-            try:
-                versions = list(self.client("ModelServiceClient").list_model_versions(name=base, retry=None))
-            except Exception as error:
-                if retrying.status(error) == 404:  # the first version of a new model
-                    return None
-                raise
-            return next((each for each in versions if each.labels.get("identity") == candidate.identity), None)
-
-        return retrying.call(f"looking for versions of {candidate.name}", look)
-
-    def _upload(self, candidate: Candidate, exported: str) -> Any:
-        """Create the version; when the answer is lost, look whether it was made before trying again."""
-        attempts = 0
-
-        def attempt() -> Any:
-            nonlocal attempts
-            attempts += 1
-            if attempts > 1 and (made := self._made_meanwhile(candidate)) is not None:
-                return made
-            request = self._request(candidate, exported)
-            operation = self.client("ModelServiceClient").upload_model(request=request, retry=None)
-            operation.result(timeout=600)
-            return self._find(candidate)
-
-        made = retrying.call(f"uploading {candidate.name} to {self.parent}", attempt)
-        if made is None:
-            raise RegistryError(f"Vertex AI says it has made a version of {candidate.name}, but lists none. Try again")
-        return made
-
-    def _made_meanwhile(self, candidate: Candidate) -> Any | None:
-        for seconds in PATIENCE:
-            if (made := self._find(candidate)) is not None:
-                return made
-            time.sleep(min(seconds, retrying.PACE.first * seconds * 2))
-        return None
-
-    def _request(self, candidate: Candidate, exported: str) -> dict[str, Any]:
-        base = f"{self.parent}/models/{candidate.name}"
-        known = self._known(base)
+    def _request(self, candidate: Candidate, exported: str, known: bool) -> dict[str, Any]:
         model: dict[str, Any] = {
             "display_name": candidate.name,
             "version_description": candidate.description[:1000],
@@ -150,21 +116,13 @@ class VertexRegistry:
         }
         if self.config.encryption_key:
             model["encryption_spec"] = {"kms_key_name": self.config.encryption_key}
+        base = f"{self.parent}/models/{candidate.name}"
         identity = {"parent_model": base} if known else {"model_id": candidate.name}
         return {"parent": self.parent, "model": model, **identity}
 
-    def _known(self, base: str) -> bool:
-        try:
-            self._model(base)
-        except Exception as error:
-            if retrying.status(error) == 404:
-                return False
-            raise
-        return True
-
     def _point_aliases(self, version: Any, candidate: Candidate) -> None:
         aliases = [CANDIDATE, CHAMPION] if candidate.champion else [CANDIDATE]
-        retrying.call(
+        self._ask(
             f"pointing {', '.join(aliases)} to version {version.version_id}",
             lambda: self.client("ModelServiceClient").merge_version_aliases(
                 name=_named(version), version_aliases=aliases, retry=None
@@ -172,7 +130,7 @@ class VertexRegistry:
         )
 
     def _not_found(self, reference: str) -> str:
-        models = retrying.call(
+        models = self._ask(
             "listing models",
             lambda: list(self.client("ModelServiceClient").list_models(parent=self.parent, retry=None)),
         )

@@ -60,13 +60,17 @@ def registered(run: str, root: Path) -> Any:
     """The record of a run's register task.
 
     Raises:
-        InputError: there is none that succeeded.
+        InputError: there is no such run, or none of its tasks has registered a model.
     """
+    from local_runner.errors import UsageError
     from local_runner.store import Store
 
-    with Store(root) as store:
-        record = store.run(run)
-        tasks = store.tasks(record.id)
+    try:
+        with Store(root) as store:
+            record = store.run(run)
+            tasks = store.tasks(record.id)
+    except UsageError as error:
+        raise InputError(error.problems) from error
     for task in tasks:
         if task.name == "register" and task.state in ("succeeded", "cached"):
             return task

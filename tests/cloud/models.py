@@ -26,9 +26,9 @@ def upload(vertex: Vertex, message: Any) -> Any:
             raise Refusal(404, f"parent model {base} not found")
     else:
         base = f"{message.parent}/models/{message.model_id or vertex.number()}"
-        if versions(vertex, base):
+        if _all_versions(vertex, base):
             raise Refusal(409, f"{base} already exists")
-    number = len(versions(vertex, base)) + 1
+    number = len(_all_versions(vertex, base)) + 1
     stored = type(message.model)()
     stored.CopyFrom(message.model)
     stored.name, stored.version_id = f"{base}@{number}", str(number)
@@ -37,7 +37,7 @@ def upload(vertex: Vertex, message: Any) -> Any:
     aliases = list(message.model.version_aliases)
     _move(vertex, base, stored, [*aliases, *([] if number > 1 or "default" in aliases else ["default"])])
     answer = aiplatform_v1.UploadModelResponse.pb()(model=base, model_version_id=str(number))
-    return _Named(answer, base)
+    return _Named(answer, stored.name)
 
 
 class _Named:
@@ -61,7 +61,12 @@ def _check(model: Any) -> None:
 
 
 def versions(vertex: Vertex, base: str) -> list[Any]:
-    """Versions of a model, oldest first."""
+    """Versions of a model whose upload is done, oldest first."""
+    hidden = vertex.in_the_making
+    return [item for item in _all_versions(vertex, base) if item.name not in hidden]
+
+
+def _all_versions(vertex: Vertex, base: str) -> list[Any]:
     found = [
         item for name, item in vertex.resources.items() if name.startswith(f"{base}@") and "/" not in name[len(base) :]
     ]

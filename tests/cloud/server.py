@@ -66,7 +66,7 @@ class Fault:
     ``reset`` closes the connection before anything is done, ``lost`` after it was done and before the answer.
     """
 
-    kind: Literal["429", "503", "401", "403", "500", "reset", "lost"]
+    kind: Literal["429", "503", "401", "403", "404", "409", "500", "reset", "lost"]
     retry_after: str = ""
 
     def refusal(self) -> Refusal:

@@ -17,6 +17,7 @@ from cloud.routes import Call, understand
 from cloud.server import Answer, Refusal, Request, StandIn
 
 OPERATION = re.compile(r"/(?:v1|ui)/(.+/operations/[^/:]+)")
+OPERATIONS = re.compile(r"/(?:v1|ui)/(.+)/operations")
 STATES = {
     "PipelineJob": aiplatform_v1.PipelineState.PIPELINE_STATE_PENDING,
     "Schedule": aiplatform_v1.Schedule.State.ACTIVE,
@@ -55,6 +56,8 @@ class Vertex:
         with self.lock:
             if found := OPERATION.fullmatch(request.path):
                 return self._operation(found[1])
+            if found := OPERATIONS.fullmatch(request.path):
+                return self._operations_of(found[1])
             call = understand(request)
             if call.name in SPECIAL:
                 result = SPECIAL[call.name](self, call.message)
@@ -74,6 +77,8 @@ class Vertex:
         field, item = _resource(call.message)
         kind = type(item).__name__
         name = f"{call.message.parent}/{call.collection}/{_given_id(call.message, field) or self.number()}"
+        if "/metadataStores/" in call.message.parent:
+            self.existing(call.message.parent)
         if name in self.resources:
             raise Refusal(409, f"{name} already exists")
         if kind in CHECKS:
@@ -139,20 +144,39 @@ class Vertex:
         schedule.catch_up = call.message.catch_up
 
     def _begin(self, result: Any, *, gone: bool) -> dict[str, Any]:
-        name = f"{'/'.join(result.name.split('/')[:4])}/operations/{self.number()}"
+        # An operation is filed under what it works on: a model's under the model, all others under the location.
+        depth = 6 if "/models/" in result.name else 4
+        name = f"{'/'.join(result.name.partition('@')[0].split('/')[:depth])}/operations/{self.number()}"
         kind, content = result.DESCRIPTOR.full_name, json_format.MessageToDict(result)
         if gone:
             kind, content = "google.protobuf.Empty", {}
         done = {"name": name, "done": True, "response": {"@type": f"type.googleapis.com/{kind}", **content}}
-        self.operations[name] = {"left": self.pending_answers, "done": done}
-        return {"name": name, "done": False} if self.pending_answers else done
+        self.operations[name] = {
+            "left": self.pending_answers, "finished": not self.pending_answers, "done": done, "makes": result.name,
+        }  # fmt: skip
+        return self._shown(name)
 
     def _operation(self, name: str) -> Answer:
         if name not in self.operations:
             raise Refusal(404, f"{name} not found")
         kept = self.operations[name]
+        kept["finished"] = kept["left"] <= 0
         kept["left"] -= 1
-        return Answer({"name": name, "done": False} if kept["left"] >= 0 else kept["done"])
+        return Answer(self._shown(name))
+
+    def _operations_of(self, parent: str) -> Answer:
+        """Operations of one resource; being listed brings none forward."""
+        found = [name for name in self.operations if name.startswith(f"{parent}/operations/")]
+        return Answer({"operations": [self._shown(name) for name in found]})
+
+    def _shown(self, name: str) -> dict[str, Any]:
+        kept = self.operations[name]
+        return kept["done"] if kept["finished"] else {"name": name, "done": False}
+
+    @property
+    def in_the_making(self) -> set[str]:
+        """Names of what unfinished operations make; a model's version shows only when its upload is done."""
+        return {kept["makes"] for kept in self.operations.values() if not kept["finished"]}
 
 
 VERBS: dict[str, Callable[[Vertex, Call], Any]] = {

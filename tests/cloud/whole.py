@@ -66,9 +66,12 @@ class Cloud:
         """What there is now, without numbers and times that differ from one attempt to the next."""
         jobs = {job.name.split("/")[-1]: dict(job.labels) for job in self.vertex.of("pipelineJobs").values()}
         schedules = [(each.display_name, each.cron, each.state) for each in self.vertex.of("schedules").values()]
-        versions = [(each.version_id, sorted(each.version_aliases)) for each in self.vertex.of("models").values()]
+        models = self.vertex.of("models").values()
+        versions = [(each.version_id, sorted(each.version_aliases), dict(each.labels)) for each in models]
+        lineage = sorted(name for name in self.vertex.resources if "/metadataStores/" in name)
         return {
-            "jobs": jobs, "schedules": schedules, "versions": versions, "edges": sorted(self.vertex.edges),
+            "jobs": jobs, "schedules": schedules, "versions": versions, "lineage": lineage,
+            "edges": sorted(self.vertex.edges),
             "evaluations": len(self.vertex.of("evaluations")), "objects": self.storage.names(self.bucket),
         }  # fmt: skip
 

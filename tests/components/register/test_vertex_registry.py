@@ -114,7 +114,8 @@ def register(cloud: Cloud, candidate: Candidate) -> list[int]:
     config = VertexConfig.model_validate(assembly.vertex_registry(settings.read()))
     assert open_registry(config).register(candidate).number == 1
     made = cloud.made()
-    assert made["versions"] == [("1", ["candidate", "champion", "default"])]
+    ((number, aliases, labels),) = made["versions"]
+    assert (number, aliases, labels["identity"]) == ("1", ["candidate", "champion", "default"], candidate.identity)
     assert (made["evaluations"], len(made["objects"]), len(made["edges"])) == (1, 3, 2)
     return [len(server.seen) for server in cloud.servers]
 

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from cloud.faults import KINDS, check_every_request
+from cloud.logins import service_account
 
 if TYPE_CHECKING:
     from cloud.kubeflow import Kubeflow
     from cloud.whole import Cloud
 
-KINDS = ["429", "503", "reset", "lost"]
 Verb = Callable[[Any, Path], Any]
 
 
@@ -65,45 +66,16 @@ VERBS: dict[str, tuple[list[Verb], Verb]] = {
 """What must be there first, and the verb."""
 
 
-def check_every_request(cloud: Cloud, small: Path, before: list[Verb], verb: Verb, kinds: list[str]) -> int:
-    """Run a verb once undisturbed, then once for each kind of fault at each of its requests."""
-    from cloud.server import Fault
-
-    def run(server: int | None = None, number: int = 0, kind: Any = "503") -> tuple[Any, list[int]]:
-        cloud.anew()
-        for step in before:
-            assert step(cloud, small).exit_code == 0
-        for each in cloud.servers:
-            each.forget()
-        if server is not None:
-            cloud.servers[server].faults = {number: Fault(kind)}
-        done = verb(cloud, small)
-        asked = [len(each.seen) for each in cloud.servers]
-        assert done.exit_code == 0, (kind, number, done.output, done.stderr)
-        return cloud.made(), asked
-
-    expected, asked = run()
-    for server, requests in enumerate(asked):
-        for number in range(requests):
-            for kind in kinds:
-                found, _ = run(server, number, kind)
-                assert normal(found, cloud) == normal(expected, cloud), (server, number, kind)
-    return sum(asked)
-
-
-def normal(made: dict[str, Any], cloud: Cloud) -> str:
-    return json.dumps(made, default=str, sort_keys=True)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("name", VERBS)
 def test_a_verb_ends_the_same_whatever_breaks(cloud: Cloud, small: Path, name: str) -> None:
     before, verb = VERBS[name]
-    assert check_every_request(cloud, small, before, verb, KINDS) > 0
+    steps = [lambda step=step: step(cloud, small) for step in before]
+    assert check_every_request(cloud, lambda: verb(cloud, small), KINDS, steps) > 0
 
 
 def test_a_lost_answer_makes_no_second_run(cloud: Cloud, small: Path) -> None:
-    assert check_every_request(cloud, small, [], _submit, ["lost"]) >= 8
+    assert check_every_request(cloud, lambda: _submit(cloud, small), ["lost"]) >= 8
 
 
 @pytest.mark.parametrize(
@@ -149,19 +121,6 @@ def test_a_service_that_stays_away_ends_in_one_message(
     assert "with --request-id one goes on" in done.output
     cloud.vertex.server.forget()
     assert "submitted: small-one" in cloud.type("submit", str(small), "--request-id", "one").output
-
-
-def service_account(token_uri: str) -> dict[str, str]:
-    """A key file whose tokens come from an address that gives none any more."""
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric import rsa
-
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    return {
-        "type": "service_account", "client_email": "a@b.iam.gserviceaccount.com", "token_uri": token_uri,
-        "private_key": key.private_bytes(*form).decode(), "private_key_id": "k", "project_id": "tandem-test",
-    }  # fmt: skip
 
 
 @pytest.mark.parametrize("revoked", [True, False], ids=["expired", "none"])

@@ -7,7 +7,7 @@ ARG BASE_IMAGE=docker.io/library/python:3.11.14-slim-bookworm
 FROM ${BASE_IMAGE} AS builder
 ARG LOCK=linux-gpu
 # Extras of pyproject.toml to install at the lock's versions; empty for everything in the lock.
-ARG EXTRAS="gpu boosting cloud tensorboard tune"
+ARG EXTRAS="gpu boosting cloud explain tensorboard tune"
 WORKDIR /build
 COPY pyproject.toml ./
 COPY requirements ./requirements
@@ -76,9 +76,11 @@ COPY tests tests
 ARG UID=1000
 RUN chown "${UID}" /app
 USER ${UID}
-RUN for stage in ${STAGES}; do \
-      python -m pytest -m "not slow" -p no:cacheprovider "tests/components/${stage}" || exit 1; \
-    done
+RUN failed=""; \
+    for stage in ${STAGES}; do \
+      python -m pytest -m "not slow" -p no:cacheprovider "tests/components/${stage}" || failed="${failed} ${stage}"; \
+    done; \
+    test -z "${failed}" || { echo "failed:${failed}"; exit 1; }
 
 # -- what is built when no target is named ----------------------------------------------------------------------------
 FROM runtime

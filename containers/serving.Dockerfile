@@ -70,9 +70,11 @@ COPY tests tests
 ARG UID=1000
 RUN chown "${UID}" /app
 USER ${UID}
-RUN for stage in ${STAGES}; do \
-      python -m pytest -m "not slow" -p no:cacheprovider "tests/components/${stage}" || exit 1; \
-    done
+RUN failed=""; \
+    for stage in ${STAGES}; do \
+      python -m pytest -m "not slow" -p no:cacheprovider "tests/components/${stage}" || failed="${failed} ${stage}"; \
+    done; \
+    test -z "${failed}" || { echo "failed:${failed}"; exit 1; }
 
 # -- what is built when no target is named ----------------------------------------------------------------------------
 FROM runtime

@@ -50,6 +50,7 @@ def test_extras_are_those_of_the_project(kind: str) -> None:
     assert extras is not None
     assert set(extras[1].split()) <= set(project["optional-dependencies"])
     assert ("cpu" if kind == "serving" else kind) in extras[1].split()
+    assert ("explain" in extras[1].split()) == (kind != "serving")  # the page of the stage, as it is on a laptop
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -25,6 +25,9 @@ logger = logging.getLogger(__name__)
 Kind = Literal["single", "mirrored", "workers", "tpu"]
 Wanted = Literal["auto", "off"]
 
+LONGEST_WAIT_S = 1800.0
+"""Seconds that a worker waits for the others in one exchange; without an end it would wait for a lost one for ever."""
+
 _ROLES = {"chief": "chief", "master": "chief", "worker": "worker", "workerpool0": "chief", "workerpool1": "worker"}
 """Roles of ``TF_CONFIG``, and the pools of Vertex AI's ``CLUSTER_SPEC``, that can train in lock step."""
 
@@ -197,7 +200,10 @@ def strategy(distribution: Distribution) -> Any:
         return tf.distribute.TPUStrategy(tpu.resolver())
     if distribution.kind == "workers" and distribution.cluster is not None:
         try:
-            return tf.distribute.MultiWorkerMirroredStrategy(distribution.cluster.resolver())
+            return tf.distribute.MultiWorkerMirroredStrategy(
+                distribution.cluster.resolver(),
+                tf.distribute.experimental.CommunicationOptions(timeout_seconds=LONGEST_WAIT_S),
+            )
         except RuntimeError as error:
             raise TandemError(
                 f"this process cannot join the workers that TF_CONFIG names: {error}. Start each worker in a process "

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.register.half_done import bucket_hints, leaving
 from components.shared import retrying
 from components.shared.errors import InputError
+from components.shared.files import digest_of_files
 
 if TYPE_CHECKING:
     from google.cloud.storage import Bucket, Client
@@ -36,13 +37,24 @@ def keep(client: Client, folders: Mapping[str, Path], target: str) -> list[str]:
     name, _, prefix = target.removeprefix("gs://").partition("/")
     bucket = client.bucket(name)
     written = []
+    for relative, path in _files(folders):
+        key = f"{prefix}/{relative}"
+        with leaving(f"{len(written)} files in {target}/" if written else ""):
+            _upload(bucket, key, path)
+        written.append(key)
+    return written
+
+
+def digest(folders: Mapping[str, Path]) -> str:
+    """Sixteen characters that stand for names and contents of all files."""
+    return digest_of_files([path for _, path in _files(folders)]).removeprefix("sha256:")[:16]
+
+
+def _files(folders: Mapping[str, Path]) -> Iterator[tuple[str, Path]]:
+    """Every file, and its name below the folder that all are copied to."""
     for folder, source in folders.items():
         for path in sorted(path for path in source.rglob("*") if path.is_file()):
-            key = f"{prefix}/{folder}/{path.relative_to(source).as_posix()}"
-            with leaving(f"{len(written)} files in {target}/" if written else ""):
-                _upload(bucket, key, path)
-            written.append(key)
-    return written
+            yield f"{folder}/{path.relative_to(source).as_posix()}", path
 
 
 def _upload(bucket: Bucket, key: str, path: Path) -> None:

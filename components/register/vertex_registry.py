@@ -2,9 +2,12 @@
 
 What is made carries the candidate's identity, so that registering again after a broken connection finds it:
 
-    gs://<root>/models/<name>/<identity>/{model,exported,evaluation}/   the files, written once
-    labels.identity                                                     on the version
-    executions/register-<identity>                                      its lineage
+    gs://<root>/models/<name>/<identity>-<digest>/{model,exported,evaluation}/   the files, written once
+    labels.identity                                                              on the version
+    executions/register-<identity>                                               its lineage
+
+The digest is of the files: the same model exported again has other bytes, which must not mix with those of an attempt
+that broke off.
 """
 
 from __future__ import annotations
@@ -64,11 +67,11 @@ class VertexRegistry:
                 f"register.name: Vertex AI takes 63 small letters, digits, - and _, the first a letter; "
                 f"got {candidate.name!r}. Next: change register.name in the experiment"
             )
-        storage = google_clients.storage(self.config.project, self.credentials, self.config.storage_endpoint)
-        files = f"{self.config.root.rstrip('/')}/models/{candidate.name}/{candidate.identity}"
-        bucket_files.keep(storage, candidate.folders, files)
-        with half_done.leaving(f"the files in {files}/"):
-            version = self._upload(candidate, f"{files}/exported")
+        base = f"{self.parent}/models/{candidate.name}"
+        version = vertex_upload.find(self.client("ModelServiceClient"), base, candidate)
+        if version is None:
+            version = self._upload(candidate, base)
+        files = version.artifact_uri.removesuffix("/exported")
         with half_done.leaving(f"{candidate.name}/{version.version_id}, with what was done of it"):
             self._point_aliases(version, candidate)
             vertex_evaluation.keep(self.client("ModelServiceClient"), _named(version), candidate)
@@ -79,10 +82,15 @@ class VertexRegistry:
     def _ask(self, what: str, attempt: Callable[[], Any]) -> Any:
         return retrying.call(what, attempt, hints=half_done.vertex_hints(self.parent))
 
-    def _upload(self, candidate: Candidate, exported: str) -> Any:
-        base = f"{self.parent}/models/{candidate.name}"
-        request = partial(self._request, candidate, exported)
-        return vertex_upload.version(self.client("ModelServiceClient"), base, candidate, request)
+    def _upload(self, candidate: Candidate, base: str) -> Any:
+        """Copy the files, then make the version that points to them."""
+        storage = google_clients.storage(self.config.project, self.credentials, self.config.storage_endpoint)
+        folder = f"{candidate.identity}-{bucket_files.digest(candidate.folders)}"
+        files = f"{self.config.root.rstrip('/')}/models/{candidate.name}/{folder}"
+        bucket_files.keep(storage, candidate.folders, files)
+        with half_done.leaving(f"the files in {files}/"):
+            request = partial(self._request, candidate, f"{files}/exported")
+            return vertex_upload.version(self.client("ModelServiceClient"), base, candidate, request)
 
     def find(self, reference: str) -> Version:
         """See :meth:`components.register.registry.Registry.find`."""

@@ -23,6 +23,20 @@ CONFLICTS = 3
 """How often another process may be first before this one gives up."""
 
 
+def find(client: Any, base: str, candidate: Candidate) -> Any | None:
+    """The version with a candidate's identity, None when there is none; one that is being made is waited for.
+
+    Raises:
+        CloudError: Vertex AI refused, or could not be reached.
+    """
+
+    def look() -> Any | None:
+        _wait_for_uploads(client, base)
+        return _identical(candidate, _versions(client, base))
+
+    return retrying.call(f"looking for versions of {base}", look, hints=vertex_hints(base))
+
+
 def version(client: Any, base: str, candidate: Candidate, request: Callable[[bool], dict[str, Any]]) -> Any:
     """The version with a candidate's identity, made when there is none.
 

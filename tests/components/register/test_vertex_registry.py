@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pydantic import ValidationError
 
+from components.register import bucket_files
 from components.register.candidate import Candidate
 from components.register.config import RegisterConfig, VertexConfig
-from components.register.registry import open_registry
+from components.register.registry import Version, open_registry
 from components.shared.errors import InputError
 from pipelines.cloud import assembly, settings
 
@@ -49,13 +50,15 @@ def test_a_candidate_becomes_a_version_with_all_that_is_known_of_it(
     version = registry.register(candidate)
     assert (version.name, version.number, version.aliases) == ("soy-1m", 1, ("candidate", "champion", "default"))
     model = cloud.vertex.resources[f"{PARENT}/models/soy-1m@1"]
-    assert model.artifact_uri == f"gs://{cloud.bucket}/runs/models/soy-1m/0123456789abcdef/exported"
+    files = f"runs/models/soy-1m/0123456789abcdef-{bucket_files.digest(candidate.folders)}"
+    assert (model.artifact_uri, version.location) == (
+        f"gs://{cloud.bucket}/{files}/exported",
+        f"gs://{cloud.bucket}/{files}",
+    )
     assert model.labels["digest"] == "d" * 63
     assert (model.labels["horizon"], model.labels["kind"], model.labels["champion"]) == ("1m", "lstm", "true")
     names = cloud.storage.names(cloud.bucket)
-    assert [name.split("abcdef/")[1] for name in names] == [
-        f"{folder}/inner/file.txt" for folder in ("evaluation", "exported", "model")
-    ]
+    assert names == [f"{files}/{folder}/inner/file.txt" for folder in ("evaluation", "exported", "model")]
     (evaluation,) = cloud.vertex.of("evaluations").values()
     assert dict(evaluation.metrics.struct_value) == {"rootMeanSquaredError": 3.62, "meanAbsoluteError": 2.7}
     assert evaluation.metadata.struct_value["random_walk/rmse"] == 3.7
@@ -70,7 +73,8 @@ def test_the_same_again_is_found_and_another_is_a_version_of_the_same_model(
     other = registry.register(dataclasses.replace(candidate, identity="f" * 16, champion=False))
     assert (other.number, other.aliases) == (2, ("candidate",))
     found = registry.find("soy-1m@champion")
-    assert (found.number, found.location) == (1, f"/gcs/{cloud.bucket}/runs/models/soy-1m/0123456789abcdef")
+    folder = f"0123456789abcdef-{bucket_files.digest(candidate.folders)}"
+    assert (found.number, found.location) == (1, f"/gcs/{cloud.bucket}/runs/models/soy-1m/{folder}")
     assert registry.find("soy-1m/2").number == 2
 
 
@@ -109,10 +113,15 @@ def test_a_registry_without_a_kind_is_a_file() -> None:
         RegisterConfig.parse({"name": "soy", "registry": {"kind": "vertx"}}, section="register")
 
 
-def register(cloud: Cloud, candidate: Candidate) -> list[int]:
-    """Register in a registry of its own; how often each server was asked."""
+def registered(candidate: Candidate) -> Version:
+    """Register in a registry of its own."""
     config = VertexConfig.model_validate(assembly.vertex_registry(settings.read()))
-    assert open_registry(config).register(candidate).number == 1
+    return open_registry(config).register(candidate)
+
+
+def register(cloud: Cloud, candidate: Candidate) -> list[int]:
+    """Register, and look at what is there; how often each server was asked."""
+    assert registered(candidate).number == 1
     made = cloud.made()
     ((number, aliases, labels),) = made["versions"]
     assert (number, aliases, labels["identity"]) == ("1", ["candidate", "champion", "default"], candidate.identity)
@@ -145,3 +154,33 @@ def test_a_break_in_the_middle_of_an_upload_makes_no_second_version(
     cloud.anew()
     cloud.vertex.server.faults = {upload + 1: Fault(kind)}  # the first look at the operation
     register(cloud, candidate)
+
+
+def test_two_exports_of_one_model_never_mix_in_the_bucket(
+    cloud: Cloud, candidate: Candidate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A task that is tried again exports again, and TensorFlow writes the same model in other bytes each time."""
+    from cloud.server import Fault
+
+    from components.shared import retrying
+
+    def export(name: str) -> None:
+        for file in ("saved_model.pb", "variables.data", "variables.index"):
+            (candidate.folders["exported"] / file).write_text(f"{file} of the {name} export")
+
+    export("first")
+    with monkeypatch.context() as patched:
+        patched.setattr(retrying, "PACE", retrying.Pace(first=0.001, longest=0.001, within=0.004))
+        cloud.storage.server.faults = {number: Fault("503") for number in range(4, 500)}
+        with pytest.raises(retrying.CloudError, match=r"Left behind: \d files in gs://.*registering again goes on"):
+            registered(candidate)
+    cloud.storage.server.forget()
+    export("second")
+    version = registered(candidate)
+    export("third")
+    assert registered(candidate) == version
+    bucket = cloud.storage.client().bucket(cloud.bucket)
+    exported = cloud.vertex.resources[f"{PARENT}/models/soy-1m@1"].artifact_uri.removeprefix(f"gs://{cloud.bucket}/")
+    texts = [blob.download_as_text() for blob in bucket.list_blobs(prefix=f"{exported}/") if "inner" not in blob.name]
+    assert [text.split(" of ")[1] for text in texts] == ["the second export"] * 3
+    assert not any("third" in blob.download_as_text() for blob in bucket.list_blobs())

@@ -36,7 +36,7 @@ def keep(client: Client, folders: Mapping[str, Path], target: str) -> list[str]:
     """
     name, _, prefix = target.removeprefix("gs://").partition("/")
     bucket = client.bucket(name)
-    written = []
+    written: list[str] = []
     for relative, path in _files(folders):
         key = f"{prefix}/{relative}"
         with leaving(f"{len(written)} files in {target}/" if written else ""):

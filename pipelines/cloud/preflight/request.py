@@ -51,11 +51,29 @@ def notes(assembly: Assembly) -> list[str]:
     if not trains and (profile.accelerator or profile.topology):
         return [f"{assembly.name} trains nothing, so that the accelerator of profile {name} is not used"]
     if trains and profile.chips > 1:
-        each = " and each worker trains the same model anew" if profile.workers > 1 else ""
+        idle = f"the other {profile.chips - 1} of profile {name} are paid for idle"
         return [
-            f"training uses one accelerator; the other {profile.chips - 1} of profile {name} are paid for idle{each}"
+            f"{section} trains on one accelerator ({why}); {idle}"
+            for section, why in _on_one_accelerator(assembly.parameters)
         ]
     return []
+
+
+def _on_one_accelerator(parameters: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Training sections that use one accelerator whatever the profile has, each with the reason.
+
+    Which Keras backend an image of one's own runs cannot be known from here; the shipped images run TensorFlow.
+    """
+    found = []
+    for name, section in parameters.items():
+        if not (name == "train" or name.startswith("train_")) or not isinstance(section, Mapping):
+            continue
+        model = section.get("model")
+        if isinstance(model, Mapping) and model.get("kind") == "dart":
+            found.append((name, "boosted trees grow on one machine"))
+        elif section.get("distribution") == "off":
+            found.append((name, "distribution: off"))
+    return found
 
 
 def _local_paths(name: str, section: Mapping[str, Any]) -> list[str]:

@@ -72,7 +72,7 @@ def test_one_process_is_the_chief_and_tensorflow_is_told_which(
     told = found.cluster.resolver()
     hosts = told.cluster_spec().as_dict()
     assert hosts[told.task_type][told.task_id] == found.cluster.addresses[rank]
-    assert sorted(sum(hosts.values(), [])) == ["a:1", "b:1", "c:1", "d:1"]
+    assert sorted(host for each in hosts.values() for host in each) == ["a:1", "b:1", "c:1", "d:1"]
 
 
 def test_tf_config_counts_where_both_are_set() -> None:

@@ -344,21 +344,26 @@ def test_what_google_knows_is_asked_for(cloud: Cloud, spoil: Callable[[Cloud], A
 
 
 @pytest.mark.parametrize(
-    ("profile", "said"),
+    ("profile", "change", "said"),
     [
-        ("l4", []),
-        ("tpu-v5e-4", ["training uses one accelerator; the other 3 of profile tpu-v5e-4 are paid for idle"]),
+        ("l4", {"distribution": "off"}, []),
+        ("tpu-v5e-4", {}, []),
+        ("l4x4-workers", {}, []),
         (
-            "l4x4-workers",
-            [
-                "training uses one accelerator; the other 3 of profile l4x4-workers are paid for idle "
-                "and each worker trains the same model anew"
-            ],
+            "tpu-v5e-4",
+            {"model": {"kind": "dart"}},
+            ["train trains on one accelerator (boosted trees grow on one machine)"],
         ),
+        ("l4x4-workers", {"distribution": "off"}, ["train trains on one accelerator (distribution: off)"]),
     ],
+    ids=["one", "cores-together", "workers-together", "trees", "off"],
 )
 def test_accelerators_that_would_be_idle_are_said(
-    good: dict[str, assembly.Assembly], settings: CloudSettings, profile: str, said: list[str]
+    good: dict[str, assembly.Assembly], settings: CloudSettings, profile: str, change: dict[str, Any], said: list[str]
 ) -> None:
-    found = preflight.problems(good[profile], settings, "run-1").notes
-    assert [note for note in found if "accelerator" in note] == said
+    made = good[profile]
+    changed = {**made.parameters, "train": {**made.parameters["train"], **change}}
+    found = preflight.problems(dataclasses.replace(made, parameters=changed), settings, "run-1").notes
+    idle = [note for note in found if "accelerator" in note]
+    assert [note.partition(";")[0] for note in idle] == said
+    assert all(f"of profile {profile} are paid for idle" in note for note in idle)

@@ -12,6 +12,7 @@ with tracing and compilation, without imports and training. Both explain against
 
 shap's DeepExplainer is run as well, on a few forecasts, and what became of it is said. ``--panel`` takes models and
 windows of the shipped soybean panel instead: test windows lie far from train windows there, which is harder for both.
+There paths are refined as the explain stage does, to half of its bound, and converged means 96 nodes.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +39,7 @@ KINDS = ("lstm", "gru", "itransformer")
 LOOKBACK, FEATURES = 30, 56
 NODES = {"lstm": 4, "gru": 3, "itransformer": 3}
 """Inner nodes a path; with the shared ends, 4 integrate polynomials of degree 9."""
-CHECKED, CONVERGED_NODES = 3, 12
+CHECKED, CONVERGED_NODES, CONVERGED_PANEL_NODES = 3, 12, 96
 EXPLAINERS = ("ours", "shap_gradient", "shap_deep")
 
 
@@ -64,7 +66,7 @@ def _figures(kinds: list[str], samples: int, baselines: int, *, panel: bool) -> 
     for kind in kinds:
         with tempfile.TemporaryDirectory() as work:
             _run("prepare", Path(work), kind=kind, samples=samples, baselines=baselines, panel=panel)
-            told = {who: _run(who, Path(work), kind=kind) for who in EXPLAINERS}
+            told = {who: _run(who, Path(work), panel=panel) for who in EXPLAINERS}
         ours, theirs, deep = (told[who] for who in EXPLAINERS)
         says = deep.get("error") or f"residual {deep['residual_pct']:.3g} %, {deep['cpu_s']:.3g} s"
         print(f"# {kind}: shap.DeepExplainer on {CHECKED} forecasts: {says}", file=sys.stderr, flush=True)
@@ -106,7 +108,12 @@ def _explain_here(work: Path) -> dict[str, Any]:
     samples, baselines = arrays["samples"], arrays["baselines"]
     if task == "shap_deep":
         samples = samples[:CHECKED]
-    return _measure({"ours": _ours, "shap_gradient": _gradient, "shap_deep": _deep}[task], model, samples, baselines)
+    explain: Explain = {"ours": _ours, "shap_gradient": _gradient, "shap_deep": _deep}[task]
+    converged = CONVERGED_NODES
+    if asked["panel"]:
+        converged = CONVERGED_PANEL_NODES
+        explain = partial(_ours, refine=True) if task == "ours" else explain
+    return _measure(explain, model, samples, baselines, converged)
 
 
 def _prepare(work: Path, kind: str, samples: int, baselines: int, panel: bool) -> None:
@@ -163,8 +170,9 @@ Explain = Callable[[Any, NDArray[np.float32], NDArray[np.float32]], tuple[NDArra
 
 
 def _measure(
-    explain: Explain, model: Any, samples: NDArray[np.float32], baselines: NDArray[np.float32]
+    explain: Explain, model: Any, samples: NDArray[np.float32], baselines: NDArray[np.float32], nodes: int
 ) -> dict[str, Any]:
+    """Explain, with the CPU seconds that took; ``nodes`` integrate the attributions that count as converged."""
     begun = time.process_time()
     try:
         values, evaluations = explain(model, samples, baselines)
@@ -175,7 +183,7 @@ def _measure(
     outputs, base = (model.predict(part, verbose=0)[:, 0].astype(np.float64) for part in (samples, baselines))
     explained = outputs - base.mean()
     missed = explained - values.sum(axis=(1, 2))
-    converged = _ours(model, samples[:CHECKED], baselines, nodes=CONVERGED_NODES)[0]
+    converged = _ours(model, samples[:CHECKED], baselines, nodes=nodes)[0]
     distance = np.linalg.norm(values[:CHECKED] - converged) / np.linalg.norm(converged)
     return {
         "residual_pct": 100 * float(np.abs(missed).sum() / np.abs(explained).sum()),
@@ -186,17 +194,18 @@ def _measure(
 
 
 def _ours(
-    model: Any, samples: NDArray[np.float32], baselines: NDArray[np.float32], nodes: int = 0
+    model: Any, samples: NDArray[np.float32], baselines: NDArray[np.float32], nodes: int = 0, *, refine: bool = False
 ) -> tuple[NDArray[np.float64], float]:
     import logging
 
-    from components.explain import expected_gradients, folding, gradients, narrowing
+    from components.explain import ExplainConfig, expected_gradients, folding, gradients, narrowing
 
     logging.getLogger("tandem.progress").addHandler(logging.NullHandler())
-    nodes = nodes or NODES[model.name]
+    nodes, stage = nodes or NODES[model.name], ExplainConfig()
     points = len(samples) * len(baselines) * nodes
     function = gradients.of_model(folding.folded(narrowing.narrowed(model)), points=points)
-    found = expected_gradients(function, [samples], [baselines], nodes=nodes)
+    refined = {"max_nodes": stage.max_nodes, "target_residual": stage.max_residual / 2} if refine else {}
+    found = expected_gradients(function, [samples], [baselines], nodes=nodes, **refined)
     return found.values[..., 0], found.evaluations
 
 

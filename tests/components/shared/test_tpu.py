@@ -36,7 +36,10 @@ def test_the_system_is_initialised_before_its_cores_are_listed() -> None:
 @pytest.mark.parametrize(
     ("system", "expected"),
     [
-        (System(error=RuntimeError("no libtpu.so\nstack")), "(RuntimeError: no libtpu.so): is tensorflow-tpu installed"),
+        (
+            System(error=RuntimeError("no libtpu.so\nstack")),
+            "(RuntimeError: no libtpu.so): is tensorflow-tpu installed",
+        ),
         (System(attached=0), "TensorFlow lists no TPU core"),
     ],
     ids=["fails", "empty"],

@@ -57,6 +57,8 @@ LABEL org.opencontainers.image.title="tandem-tpu" \
 
 # -- test: the stages' own tests, against exactly what runs in the cloud ----------------------------------------------
 FROM runtime AS test
+# No TPU is there while building; without this, every process asks Google's metadata server about one for minutes.
+ENV TPU_SKIP_MDS_QUERY=1
 ARG STAGES="ingest preprocess train evaluate explain register ensemble forecast bigquery_twin"
 USER 0
 COPY --from=builder /opt/tools /opt/tools

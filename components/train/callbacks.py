@@ -132,7 +132,7 @@ def _record(config: TrainConfig, work: Path) -> keras.callbacks.Callback:
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
             rows = history.read(work)
             row = {"epoch": float(epoch), **{key: float(value) for key, value in (logs or {}).items()}}
-            row["learning_rate"] = float(self.model.optimizer.learning_rate)
+            row["learning_rate"] = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
             if config.best_checkpoint and row["val_loss"] < history.best(rows):
                 self._save(BEST)
             history.write(work, [*rows, row])

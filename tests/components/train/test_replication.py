@@ -26,7 +26,10 @@ from components.train.stepping.replicas import own
 Make = Callable[..., WindowSource]
 PROBE = Path(__file__).parent / "probe_replicas.py"
 NET: dict[str, Any] = {"kind": "gru", "units": [6], "dropout": 0.0}
-SECTION: dict[str, Any] = {"model": NET, "epochs": 4, "batch_size": 33, "optimizer": {"clip_norm": 0.1}}
+PLATEAU: dict[str, Any] = {"kind": "plateau", "patience": 1}
+SECTION: dict[str, Any] = {
+    "model": NET, "epochs": 4, "batch_size": 33, "optimizer": {"clip_norm": 0.1}, "schedule": PLATEAU
+}  # fmt: skip
 """239 windows in batches of 33: no batch divides by 2, the last one of 8 not by 3, and the gradient is clipped."""
 
 GPUS = Device("cuda", "NVIDIA A100", 4, "played", memory_bytes=40 << 30)

@@ -22,6 +22,7 @@ import io
 import json
 import os
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -152,6 +153,11 @@ def measure(side: str, folder: Path, name: str) -> dict[str, float]:
     return values
 
 
+def median_cpu(side: str, folder: Path, name: str) -> float:
+    """CPU seconds of the middle one of three runs: what else the machine does only ever adds, and never evenly."""
+    return statistics.median(measure(side, folder, name)["cpu"] for _ in range(3))
+
+
 def figures(*, quick: bool) -> Iterator[Figure]:
     long = 50 if quick else 200
     with tempfile.TemporaryDirectory(prefix="tandem-bench-") as scratch:
@@ -162,13 +168,13 @@ def figures(*, quick: bool) -> Iterator[Figure]:
             measure("peer", folder, name)
 
         def per_task(name: str, tasks: int, figure: str) -> Figure:
-            ours, peer = (measure(side, folder, name)["cpu"] * 1000 / tasks for side in ("ours", "peer"))
+            ours, peer = (median_cpu(side, folder, name) * 1000 / tasks for side in ("ours", "peer"))
             return Figure(figure, ours, peer, "ms")
 
         yield per_task("pip-6", 6, "overhead_cpu_ms_per_task")
         yield per_task("chain-6", 6, "overhead_nopip_cpu_ms_per_task")
         yield per_task(f"chain-{long}", long, f"overhead_{long}_cpu_ms_per_task")
-        many, few = (measure("ours", folder, f"chain-{n}")["cpu"] * 1000 / n for n in (2000, 10))
+        many, few = (median_cpu("ours", folder, f"chain-{n}") * 1000 / n for n in (2000, 10))
         yield Figure("overhead_flatness_ms", many, few, "ms")
         ours, peer = (measure(side, folder, "tensorflow-6")["cpu"] for side in ("ours", "peer"))
         yield Figure("tf_chain_cpu_s", ours, peer, "s")

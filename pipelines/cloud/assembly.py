@@ -14,7 +14,7 @@ import yaml
 
 from components.shared.errors import InputError
 from pipelines import compilation, experiments
-from pipelines.cloud import notification, placement, profiles
+from pipelines.cloud import google_tasks, notification, placement, profiles
 from pipelines.cloud.profiles import Profile
 from pipelines.cloud.settings import CloudSettings
 
@@ -63,7 +63,7 @@ def assemble(
         pipeline: a shipped pipeline by name, or a compiled file.
         config: an experiment of a shipped pipeline; its default one when None.
         profile: name or path of a profile.
-        settings: images, caching and who is told by e-mail.
+        settings: images, caching, who is told by e-mail, and what holds for every job: account, key and network.
         overrides: ``section.key=value`` of the experiment.
         parameters: ``name=value`` of the pipeline, the value as YAML.
         target: ``vertex``, or ``kfp`` for a Kubeflow server.
@@ -81,6 +81,8 @@ def assemble(
         _cache(placed, settings.caching)
     if settings.notify and target == "vertex":
         placed = notification.with_email(placed, settings.notify)
+    if target == "vertex":
+        placed = google_tasks.governed(placed, settings)
     label = Path(config).stem if config else ""
     return Assembly(name, label, Path(profile).stem, chosen, placed, values, target)
 

@@ -48,7 +48,7 @@ class KubeflowServer:
         """``kfp.Client``; made once, since it asks the server who it is."""
         import kfp
 
-        token = self.settings.token_file.read_text().strip() if self.settings.token_file else None
+        token = self.settings.token()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return kfp.Client(host=self.settings.host, namespace=self.settings.namespace, existing_token=token)

@@ -24,7 +24,7 @@ class Past:
 
 def hours_of_past_runs(assembly: Assembly, google: Google) -> Past | None:
     """Hours of the longest training task among the newest runs that succeeded; None when there is none to look at."""
-    pipeline, profile = runs.slug(assembly.name), runs.slug(assembly.profile_name)
+    pipeline, profile = runs.label(assembly.name), runs.label(assembly.profile_name)
     wanted = (
         f'labels.tandem_pipeline="{pipeline}" AND labels.tandem_profile="{profile}" '
         'AND state="PIPELINE_STATE_SUCCEEDED"'

@@ -102,9 +102,15 @@ def slug(text: str) -> str:
 
 
 def labels(assembly: Assembly, request: str, own: Mapping[str, str]) -> dict[str, str]:
-    """Labels that say what a run is made of; what the user set comes first."""
+    """Labels that say what a run is made of, and the user's own."""
     made = {
-        "tandem_pipeline": slug(assembly.name), "tandem_config": slug(assembly.config or "default"),
-        "tandem_profile": slug(assembly.profile_name), "tandem_request": request, "tandem_spec": assembly.digest[:40],
+        "tandem_pipeline": label(assembly.name), "tandem_config": label(assembly.config or "default"),
+        "tandem_profile": label(assembly.profile_name), "tandem_request": label(request),
+        "tandem_spec": assembly.digest[:40],
     }  # fmt: skip
-    return {**made, **own}
+    return {**own, **made}
+
+
+def label(text: str) -> str:
+    """Text as the value of a label, of which Vertex AI takes 63 letters."""
+    return slug(text)[:63]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from components.shared.config import StrictModel, read_yaml, validate
 from components.shared.errors import InputError
@@ -15,8 +16,45 @@ DEFAULT_FILE = Path("cloud.yaml")
 EXAMPLE = Path(__file__).parent / "tables" / "cloud.example.yaml"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
-_BUCKET = r"^gs://[a-z0-9][a-z0-9._-]{1,61}[a-z0-9](/[^\s]*)?$"
-_KEY = r"^projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+$"
+
+def _like(pattern: str, expected: str) -> AfterValidator:
+    """A text of a pattern, or a message that says what one looks like."""
+
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(f"expected {expected}")
+        return text
+
+    return AfterValidator(check)
+
+
+Project = Annotated[str, _like(r"[a-z][a-z0-9-]{4,28}[a-z0-9]", "a project's id, not its number or its name")]
+Location = Annotated[str, _like(r"[a-z]+-[a-z]+\d+", "a region such as europe-west4")]
+Folder = Annotated[str, _like(r"gs://[a-z0-9][a-z0-9._-]{1,61}[a-z0-9](/\S*)?", "a folder such as gs://my-bucket/runs")]
+Account = Annotated[str, _like(r"(\S+@\S+\.\S+)?", "an address such as NAME@PROJECT.iam.gserviceaccount.com")]
+# Vertex AI takes no project's id here: https://cloud.google.com/vertex-ai/docs/general/vpc-peering
+Network = Annotated[
+    str,
+    _like(
+        r"(projects/\d+/global/networks/[a-z][a-z0-9-]*)?",
+        "projects/NUMBER/global/networks/NAME, where NUMBER is that of the project: gcloud projects describe PROJECT "
+        "--format='value(projectNumber)'",
+    ),
+]
+Attachment = Annotated[
+    str,
+    _like(
+        r"(projects/[^/\s]+/regions/[^/\s]+/networkAttachments/[^/\s]+)?",
+        "projects/PROJECT/regions/REGION/networkAttachments/NAME",
+    ),
+]
+Key = Annotated[
+    str,
+    _like(
+        r"(projects/[^/\s]+/locations/[^/\s]+/keyRings/[^/\s]+/cryptoKeys/[^/\s]+)?",
+        "projects/PROJECT/locations/REGION/keyRings/RING/cryptoKeys/KEY",
+    ),
+]
 
 
 class KubeflowSettings(StrictModel):
@@ -27,6 +65,29 @@ class KubeflowSettings(StrictModel):
     experiment: str = "tandem"
     token_file: Path | None = None
     """A file with a bearer token; read at each call, never shown."""
+
+    @model_validator(mode="after")
+    def _nothing_secret_travels_in_the_clear(self) -> Self:
+        parts = urlsplit(self.host)
+        if self.token_file and parts.scheme == "http" and parts.hostname not in LOOPBACK:
+            raise ValueError("host: expected https, because the token of token_file is sent there")
+        return self
+
+    def token(self) -> str | None:
+        """The bearer token, if there is one.
+
+        Raises:
+            InputError: the file cannot be read, or there is nothing in it.
+        """
+        if self.token_file is None:
+            return None
+        try:
+            found = self.token_file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"kubeflow.token_file: cannot read {self.token_file}: {error}") from error
+        if not found:
+            raise InputError(f"kubeflow.token_file: {self.token_file} is empty; write the bearer token into it")
+        return found
 
 
 class Endpoints(StrictModel):
@@ -54,15 +115,21 @@ class Endpoints(StrictModel):
 class CloudSettings(StrictModel):
     """What is the same for every pipeline that one team submits."""
 
-    project: str = Field(pattern=r"^[a-z][a-z0-9-]{4,28}[a-z0-9]$")
-    location: str = Field(pattern=r"^[a-z]+-[a-z]+\d+$")
-    root: str = Field(pattern=_BUCKET)
+    project: Project
+    location: Location
+    root: Folder
     """Where artifacts and submitted specs go, for example ``gs://my-bucket/tandem``."""
-    service_account: str = Field(default="", pattern=r"^(\S+@\S+\.\S+)?$")
-    images: dict[Literal["cpu", "gpu", "tpu", "serving"], str] = Field(default_factory=dict)
-    """Container images by kind, each with its digest."""
-    network: str = Field(default="", pattern=r"^(projects/[^/]+/global/networks/[^/]+)?$")
-    encryption_key: str = Field(default="", pattern=f"^$|{_KEY}")
+    service_account: Account = ""
+    images: dict[Literal["cpu", "gpu", "tpu", "serving", "launcher"], str] = Field(default_factory=dict)
+    """Container images by kind, each with its digest; ``launcher`` is a copy of Google's own, to pull no public one."""
+    network: Network = ""
+    """A VPC network that is peered with Vertex AI's."""
+    reserved_ip_ranges: tuple[str, ...] = ()
+    """Names of the address ranges of ``network`` that jobs may use; any, when left out."""
+    network_attachment: Attachment = ""
+    """Instead of ``network``: where a Private Service Connect interface of each job comes in."""
+    encryption_key: Key = ""
+    """A key of your own (CMEK), in the same region."""
     labels: dict[str, str] = Field(default_factory=dict)
     notify: list[str] = Field(default_factory=list, max_length=3)
     """E-mail addresses told how each run ended; Vertex AI takes three at most."""
@@ -81,6 +148,21 @@ class CloudSettings(StrictModel):
     @classmethod
     def _without_a_slash_at_its_end(cls, root: str) -> str:
         return root.rstrip("/")
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        found = []
+        if self.encryption_key and (where := self.encryption_key.split("/")[3]) != self.location:
+            found.append(
+                f"encryption_key: expected a key in {self.location}, where runs and models are, got one in {where}"
+            )
+        if self.network and self.network_attachment:
+            found.append("network_attachment: a job has this or network, not both; leave one out")
+        if self.reserved_ip_ranges and not self.network:
+            found.append("reserved_ip_ranges: these are ranges of network, which is left out; fill it in")
+        if found:
+            raise ValueError("; ".join(found))
+        return self
 
     @property
     def parent(self) -> str:

@@ -127,7 +127,10 @@ def message(google: Google, assembly: Assembly, labels: Mapping[str, str]) -> ai
         },
         "service_account": settings.service_account,
         "network": settings.network,
+        "reserved_ip_ranges": list(settings.reserved_ip_ranges),
     }
+    if settings.network_attachment:
+        values["psc_interface_config"] = {"network_attachment": settings.network_attachment}
     if settings.encryption_key:
         values["encryption_spec"] = {"kms_key_name": settings.encryption_key}
     return aiplatform_v1.PipelineJob(values)

@@ -7,14 +7,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from components.shared import images
-from pipelines.cloud import machines
+from pipelines.cloud import google_tasks, machines
 from pipelines.cloud.assembly import Assembly
 from pipelines.cloud.settings import CloudSettings
 
 REFERENCE = re.compile(r"(?:[\w.-]+(?::\d+)?/)?[a-z0-9._/-]+(?::[\w][\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?")
 TASK_TPUS = ("TPU_V2", "TPU_V3")
-GOOGLE_IMAGES = "gcr.io/ml-pipeline/google-cloud-pipeline-components:"
-"""Google's own launchers; their tag is that of the installed library, and no digest of it is to be had offline."""
 
 
 def check(assembly: Assembly, settings: CloudSettings) -> list[str]:
@@ -60,7 +58,7 @@ def _image(where: str, image: str) -> Iterator[str]:
         yield f"{where}: no image is named for it. Next: fill in images in cloud.yaml"
     elif not REFERENCE.fullmatch(image):
         yield f"{where}: {image!r} is not the name of an image; expected HOST/PROJECT/REPOSITORY/NAME@sha256:DIGEST"
-    elif "@sha256:" not in image and not image.startswith(GOOGLE_IMAGES):
+    elif "@sha256:" not in image and not image.startswith(google_tasks.PUBLIC):
         yield (
             f"{where}: image {image} has no digest, so that it may be another one tomorrow, also to the cache. "
             f"Next: gcloud artifacts docker images describe {image} --format='value(image_summary.digest)'"

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 from components.shared import retrying
 from components.shared.errors import TandemError
-from pipelines.cloud import machines, query
+from pipelines.cloud import google_tasks, machines, query
 from pipelines.cloud.assembly import Assembly
 from pipelines.cloud.google import Google
 from pipelines.cloud.preflight import registry
-from pipelines.cloud.preflight.containers import GOOGLE_IMAGES, image_names
+from pipelines.cloud.preflight.containers import image_names
 from pipelines.cloud.settings import CloudSettings
 from pipelines.cloud.vertex import missing_bucket
 
@@ -79,7 +79,7 @@ def _bucket(ask: Inquiry) -> None:
 
 def _images(ask: Inquiry) -> None:
     for image in image_names(ask.assembly.spec):
-        if "@sha256:" not in image or image.startswith(GOOGLE_IMAGES):
+        if "@sha256:" not in image or image.startswith(google_tasks.PUBLIC):
             continue
         if not registry.asked(image):
             ask.notes.append(f"whether {image} exists was not asked: only Google's registries are")

@@ -6,13 +6,14 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from pipelines.cloud import placement
+from pipelines.cloud import google_tasks, placement
 from pipelines.cloud.assembly import Assembly
 from pipelines.cloud.settings import CloudSettings
 
 _KEY, _VALUE = re.compile(r"[a-z][a-z0-9_-]{0,62}"), re.compile(r"[a-z0-9_-]{0,63}")
 _RUN = re.compile(r"[a-z][a-z0-9-]{0,127}")
 _MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+OWN_LABELS = "tandem_"
 LABELS = 64 - 5
 """Labels of one's own: Vertex AI takes 64 and five say what the run is made of."""
 
@@ -24,6 +25,11 @@ def check(assembly: Assembly, settings: CloudSettings) -> list[str]:
         f"got {value!r}"
         for key, value in settings.labels.items()
         if not _KEY.fullmatch(key) or not _VALUE.fullmatch(value)
+    ]
+    found += [
+        f"labels.{key}: names that begin with {OWN_LABELS} are taken by what says what a run is made of; choose another"
+        for key in settings.labels
+        if key.startswith(OWN_LABELS)
     ]
     if len(settings.labels) > LABELS:
         found.append(f"labels: Vertex AI takes {LABELS} of your own, got {len(settings.labels)}; leave some out")
@@ -44,6 +50,21 @@ def check_run_name(run: str) -> list[str]:
 
 def notes(assembly: Assembly) -> list[str]:
     """What is worth knowing before a submission."""
+    return [*_accelerators(assembly), *_public_images(assembly)]
+
+
+def _public_images(assembly: Assembly) -> list[str]:
+    if assembly.target == "kfp":
+        return []
+    return [
+        f"{image} is public, from outside your project. Where that is not allowed: copy it into a registry of your own "
+        "and name the copy with its digest as images.launcher in cloud.yaml"
+        for image in google_tasks.public_images(assembly.spec)
+    ]
+
+
+def _accelerators(assembly: Assembly) -> list[str]:
+    """Accelerators that would be paid for and not used."""
     executors = assembly.spec.get("deploymentSpec", {}).get("executors", {}).values()
     wrapped = any("worker_pool_specs" in str(component) for component in assembly.spec.get("components", {}).values())
     trains = wrapped or any(placement.trains(each["container"]) for each in executors if "container" in each)

@@ -20,17 +20,24 @@ def schedule_group() -> None:
 @experiment_options
 @click.option("--cron", "line", required=True, metavar="LINE", help='Five fields: "TZ=Europe/Amsterdam 0 6 * * 1-5".')
 @click.option("--max-runs", type=click.IntRange(0), default=0, help="End after so many runs (default: never).")
-def create_command(name: str, line: str, max_runs: int, **given: Any) -> None:
+@click.option(
+    "--max-cost", type=click.FloatRange(0), metavar="USD", help="Refuse if one run is estimated to cost more."
+)
+@click.option("--hours", type=click.FloatRange(0), help="How long training takes, for the estimate.")
+def create_command(
+    name: str, line: str, max_runs: int, max_cost: float | None, hours: float | None, **given: Any
+) -> None:
     """Schedule PIPELINE under NAME; the same again changes nothing, something else changes the schedule."""
-    from components.shared.errors import InputError
-    from pipelines.cloud import cron, preflight, runs, schedules
+    from pipelines.cloud import cron, runs, schedules, submission
+    from pipelines.cloud.google import Google
 
     when = cron.parse(line)
     assembly, settings = assembled(given)
-    found = preflight.problems(assembly, settings, runs.run_name(assembly, "scheduled"))
-    if found.problems:
-        raise InputError(found.problems, heading=f"{assembly.name} cannot be scheduled:")
     wanted = schedules.Wanted(name, when, assembly, max_runs)
+    google = Google(settings) if assembly.target == "vertex" else None
+    request = submission.Request(assembly, settings, runs.run_name(assembly, "scheduled"), max_cost, hours)
+    submission.check(request, click.echo, google=google)
+    click.echo("the estimate is of one run; a schedule starts one at each of its moments")
     outcome = schedules.scheduler(assembly.target, settings).create(wanted)
     click.echo(f"schedule {name}: {outcome} ({line})")
 

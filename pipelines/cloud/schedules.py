@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -14,6 +15,12 @@ from pipelines.cloud.google import Google
 from pipelines.cloud.settings import CloudSettings
 from pipelines.experiments import unknown
 
+_OF_A_JOB = (
+    "runtime_config", "service_account", "network", "reserved_ip_ranges", "psc_interface_config", "encryption_spec",
+)  # fmt: skip
+"""What a scheduled job is told besides its spec, which the label ``tandem_spec`` stands for."""
+_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9 _.-]{0,62}[A-Za-z0-9])?")
+
 Outcome = Literal["created", "updated", "is as asked already"]
 
 
@@ -25,6 +32,13 @@ class Wanted:
     cron: Cron
     assembly: Assembly
     max_runs: int = 0
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise InputError(
+                f"schedule name {self.name!r}: expected 1 to 64 letters, digits, spaces and . _ - that begin and end "
+                "with a letter or digit"
+            )
 
 
 @dataclass(frozen=True)
@@ -176,8 +190,9 @@ class VertexSchedules:
 
 
 def _alike(there: Any, body: dict[str, Any]) -> bool:
-    """Whether a schedule is what is asked for: same moments, same end, same spec and parameters."""
+    """Whether a schedule is what is asked for: same moments, same end, and the same job, whoever it runs as."""
     have = there.create_pipeline_job_request.pipeline_job
     want = body["create_pipeline_job_request"]["pipeline_job"]
-    same = have.labels.get("tandem_spec") == want.labels["tandem_spec"] and have.runtime_config == want.runtime_config
-    return bool(same and there.cron == body["cron"] and there.max_run_count == body["max_run_count"])
+    labelled = all(have.labels.get(name) == value for name, value in want.labels.items())  # a service may add its own
+    same = all(getattr(have, name) == getattr(want, name) for name in _OF_A_JOB)
+    return bool(labelled and same and there.cron == body["cron"] and there.max_run_count == body["max_run_count"])

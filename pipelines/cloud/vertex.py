@@ -36,7 +36,7 @@ class VertexServer:
         keep_spec(self.google, assembly)
         job = message(self.google, assembly, runs.labels(assembly, request, self.settings.labels))
         name = f"{self.settings.parent}/pipelineJobs/{run}"
-        created = retrying.call(f"submitting {run}", lambda: self._create(job, run, name, assembly))
+        created = retrying.call(f"submitting {run}", lambda: self._create(job, run, name))
         return Submitted(run, self.link(run), created)
 
     def state(self, name: str) -> RunState:
@@ -57,7 +57,7 @@ class VertexServer:
         place, project = self.settings.location, self.settings.project
         return f"https://console.cloud.google.com/vertex-ai/locations/{place}/pipelines/runs/{run}?project={project}"
 
-    def _create(self, job: aiplatform_v1.PipelineJob, run: str, name: str, assembly: Assembly) -> bool:
+    def _create(self, job: aiplatform_v1.PipelineJob, run: str, name: str) -> bool:
         try:
             self.google.pipelines.create_pipeline_job(
                 parent=self.settings.parent, pipeline_job=job, pipeline_job_id=run, retry=None
@@ -66,7 +66,7 @@ class VertexServer:
             if not retrying.conflict(error):
                 raise
             # An earlier attempt got through; anything else with this name is another request's.
-            _same(self._get(name), assembly, run)
+            _same(self._get(name), job, run)
             return False
         return True
 
@@ -136,9 +136,15 @@ def message(google: Google, assembly: Assembly, labels: Mapping[str, str]) -> ai
     return aiplatform_v1.PipelineJob(values)
 
 
-def _same(job: aiplatform_v1.PipelineJob, assembly: Assembly, run: str) -> None:
-    if job.labels.get("tandem_spec") != assembly.digest[:40]:
+def _same(there: aiplatform_v1.PipelineJob, wanted: aiplatform_v1.PipelineJob, run: str) -> None:
+    if there.labels.get("tandem_spec") != wanted.labels["tandem_spec"]:
         raise InputError(f"a run named {run} exists with another spec. Next: choose another --request-id")
+    have, want = there.runtime_config.parameter_values, wanted.runtime_config.parameter_values
+    other = sorted(name for name in want if name not in have or have[name] != want[name])
+    if other:
+        raise InputError(
+            f"a run named {run} exists with other values of {', '.join(other)}. Next: choose another --request-id"
+        )
 
 
 def _state(name: str) -> State:

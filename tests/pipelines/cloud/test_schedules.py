@@ -74,6 +74,27 @@ def test_an_unknown_schedule_is_named(cloud: Cloud, kubeflow: Kubeflow, target: 
     assert (done.exit_code, "unknown schedule 'dayly'" in done.stderr) == (2, True)
 
 
+@pytest.mark.parametrize(
+    ("text", "host", "expected"),
+    [
+        (None, None, "kubeflow.token_file: cannot read"),
+        ("\n", None, "is empty; write the bearer token into it"),
+        ("token", "http://kubeflow.example.com", "host: expected https, because the token of token_file is sent there"),
+    ],
+    ids=["absent", "empty", "clear"],
+)
+def test_a_token_that_cannot_be_used_is_said(
+    cloud: Cloud, kubeflow: Kubeflow, text: str | None, host: str | None, expected: str
+) -> None:
+    token = cloud.folder / "token"
+    if text is not None:
+        token.write_text(text)
+    cloud.change(kubeflow={"host": host or kubeflow.server.url, "token_file": str(token)})
+    done = cloud.type("schedule", "list", "--target", "kfp")
+    assert (done.exit_code, expected in done.stderr) == (2, True), done.stderr
+    assert not kubeflow.server.seen
+
+
 def test_a_run_on_kubeflow_is_submitted_once_and_followed(cloud: Cloud, kubeflow: Kubeflow, small: Any) -> None:
     cloud.change(kubeflow={"host": kubeflow.server.url})
     words = ("submit", str(small), "--target", "kfp", "--request-id", "k")
@@ -84,6 +105,45 @@ def test_a_run_on_kubeflow_is_submitted_once_and_followed(cloud: Cloud, kubeflow
     run["state"] = "FAILED"
     followed = cloud.type("wait", "small-k", "--target", "kfp")
     assert (followed.exit_code, "add: failed: no" in followed.output) == (1, True)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"service_account": "other@tandem-test.iam.gserviceaccount.com"},
+        {"encryption_key": "projects/p/locations/us-central1/keyRings/r/cryptoKeys/k"},
+        {"network": "projects/1/global/networks/n"},
+        {"labels": {"team": "soy"}},
+        {"failure_policy": "fast"},
+    ],
+    ids=["account", "key", "network", "label", "policy"],
+)
+def test_a_schedule_follows_its_settings(cloud: Cloud, small: Any, change: dict[str, Any]) -> None:
+    cloud.apis.accounts.add("other@tandem-test.iam.gserviceaccount.com")
+    create = ("schedule", "create", "daily", str(small), "--cron", "0 6 * * *")
+    assert "daily: created" in cloud.type(*create).output
+    cloud.change(**change)
+    assert "daily: updated" in cloud.type(*create).output
+    assert "daily: is as asked already" in cloud.type(*create).output
+
+
+def test_a_schedule_is_priced_and_checked_like_a_submission(cloud: Cloud) -> None:
+    create = ("schedule", "create", "daily", "forecasting", "--profile", "h100x8", "--cron", "0 6 * * *")
+    assert "the estimate is of one run" in cloud.type(*create).output
+    cloud.change(max_cost=1)
+    for words in (("--hours", "2"), ()):
+        done = cloud.type(*create, *words)
+        assert (done.exit_code, "is above the limit of $1.00" in done.stderr) == (2, True), done.output
+    assert cloud.type(*create, "--max-cost", "100").exit_code == 0
+    cloud.change(root="gs://tandem-nowhere-here")
+    assert "there is no bucket gs://tandem-nowhere-here. Next:" in cloud.type(*create, "--max-cost", "100").stderr
+
+
+@pytest.mark.parametrize("name", ["", "x" * 65, "-a", "a\nb"], ids=["empty", "long", "hyphen", "line"])
+def test_a_schedule_has_a_name_that_can_be_shown(cloud: Cloud, name: str) -> None:
+    done = cloud.type("schedule", "create", "--cron", "0 6 * * *", "--", name, "forecasting")
+    assert (done.exit_code, "expected 1 to 64 letters" in done.stderr) == (2, True), done.stderr
+    assert not cloud.vertex.of("schedules")
 
 
 @pytest.mark.parametrize(

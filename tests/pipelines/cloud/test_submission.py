@@ -61,6 +61,8 @@ def test_one_request_is_one_run(cloud: Cloud) -> None:
     assert "submitted: forecasting-same" in first.output
     assert "was submitted already: forecasting-same" in second.output
     assert len(cloud.vertex.of("pipelineJobs")) == 1
+    values = cloud.type(*typed, "--param", "seed=2", "--set", "train.epochs=3")
+    assert (values.exit_code, "exists with other values of seed, train. Next: choose" in values.stderr) == (2, True)
     other = cloud.type(*typed, "--profile", "l4")
     assert (other.exit_code, "exists with another spec. Next: choose another --request-id" in other.stderr) == (2, True)
 
@@ -81,6 +83,14 @@ def test_a_dry_run_sends_nothing(cloud: Cloud, tmp_path: Path) -> None:
     assert [len(server.seen) for server in cloud.servers] == [0, 0, 0]
     assert "nothing was sent" in done.output
     assert yaml.safe_load(out.read_text())["pipelineInfo"]["name"] == "forecasting"
+
+
+def test_long_names_of_files_fit_into_labels(cloud: Cloud) -> None:
+    profile = cloud.folder / f"{'a-profile-with-a-long-name-' * 4}.yaml"
+    profile.write_text("description: long")
+    done = cloud.type("submit", "forecasting", "--profile", str(profile), "--request-id", "long")
+    assert done.exit_code == 0, done.stderr
+    assert len(the_job(cloud).labels["tandem_profile"]) == 63
 
 
 def test_more_than_it_may_cost_is_refused(cloud: Cloud) -> None:

@@ -8,6 +8,7 @@ import io
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -25,7 +26,7 @@ def compile_pipeline(name: str, target: Path, *, image_names: Mapping[str, str] 
         image_names: what to put in place of the symbolic images of :mod:`components.shared.images`.
 
     Raises:
-        InputError: the name is unknown, or the default experiment is not valid.
+        InputError: the name is unknown, the default experiment is not valid, or the graph takes what it does not have.
     """
     text = _with_images(compiled_text(name), image_names or {})
     with files.new_file(target) as scratch_file:
@@ -39,10 +40,19 @@ def compiled_text(name: str) -> str:
 
     experiment = experiments.resolve(name)
     graph = getattr(importlib.import_module(f"pipelines.{name}"), name)
+    _refuse_missing_sections(name, graph.component_spec.inputs or {}, experiment.arguments)
     with tempfile.TemporaryDirectory() as scratch, contextlib.redirect_stdout(io.StringIO()):
         draft = Path(scratch) / f"{name}.yaml"
         compiler.Compiler().compile(graph, str(draft), pipeline_parameters=experiment.arguments)
         return draft.read_text(encoding="utf-8")
+
+
+def _refuse_missing_sections(name: str, inputs: Mapping[str, Any], arguments: Mapping[str, Any]) -> None:
+    """Say it while compiling, not to the first who runs it: nobody could give such a parameter in a config."""
+    model = f"{experiments.PIPELINES[name].experiment.__name__} in pipelines/experiments.py"
+    absent = [key for key, given in inputs.items() if not given.optional and key not in arguments]
+    if absent:
+        raise InputError([f"the graph of {name} takes {key}, for which {model} has no section" for key in absent])
 
 
 def _with_images(text: str, image_names: Mapping[str, str]) -> str:

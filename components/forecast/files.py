@@ -72,7 +72,9 @@ def _section(source: dict[str, Any], preprocessing: Preprocessing) -> dict[str, 
 
 
 def _column(field: pa.Field, preprocessing: Preprocessing, *, guessed: bool) -> Column | None:
-    """How a column of the file is read; None for a column of text that the model does not look at."""
+    """How a column of the file is read; None for one without a name, or of a type that the model does not look at."""
+    if not field.name:
+        return None
     if field.name == preprocessing.time:
         return Column(name=field.name, dtype="timestamp", role=Role.TIME)
     if field.name == preprocessing.entity:

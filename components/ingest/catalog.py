@@ -19,6 +19,7 @@ from components.shared.schema import Column, DType, Role, Schema
 TEMPORAL = {"date", "timestamp"}
 NUMERIC = {"float64", "float32", "int64", "int32", "bool"}
 KEPT_ROLES = (Role.TIME, Role.ENTITY, Role.TARGET)
+UNNAMED = "a column without a name"
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def _selection(config: IngestConfig, schema: Schema) -> Schema:
 
 
 def _unknown(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=3) or known[:5]
+    near = difflib.get_close_matches(name, known, n=3) or list(filter(None, known))[:5]
     return f"no column {name!r}; nearest: {', '.join(map(_visible, near))}"
 
 
@@ -81,6 +82,9 @@ def _inferred(config: IngestConfig, offered: pa.Schema, first_rows: FirstRows | 
     texts = _texts(config, offered, first_rows)
     columns, left_out = [], []
     for field in offered:
+        if not field.name:  # pandas writes its row numbers so: as a feature they would only say how late it is
+            left_out.append(UNNAMED)
+            continue
         role, dtype = roles.get(field.name, Role.FEATURE), dtype_of(field.type)
         if role is Role.TIME and (dtype == "string" or pa.types.is_null(field.type)):
             dtype = "timestamp"
@@ -110,7 +114,7 @@ def _texts(config: IngestConfig, offered: pa.Schema, first_rows: FirstRows | Non
         config.time,
         config.entity,
     }
-    names = [field.name for field in offered if field.name in kept and dtype_of(field.type) == "string"]
+    names = [field.name for field in offered if field.name and field.name in kept and dtype_of(field.type) == "string"]
     return judge(first_rows(names)) if first_rows is not None and names else {}
 
 
@@ -152,5 +156,5 @@ def differences(
         problems.append(f"{name}: missing from the source{hint}")
     if config.catalog is not None and config.on_extra == "error":
         advice = "add it to the catalog, or set ingest.on_extra: ignore"
-        problems += [f"{name}: extra column that the catalog does not name; {advice}" for name in extra]
+        problems += [f"{name or UNNAMED}: extra column that the catalog does not name; {advice}" for name in extra]
     return problems

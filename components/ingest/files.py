@@ -180,7 +180,7 @@ def _schema_of_all(files: list[Path], schema_of: Callable[[Path], pa.Schema]) ->
     """
     first, *others = files
     schema = schema_of(first)
-    repeated = sorted({name for name in schema.names if schema.names.count(name) > 1})
+    repeated = sorted({name for name in schema.names if name and schema.names.count(name) > 1})
     if repeated:
         raise InputError(f"{first}: columns appear more than once: {', '.join(repeated)}")
     problems = []

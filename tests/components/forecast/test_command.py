@@ -55,6 +55,14 @@ def test_csv_and_parquet_rows_give_the_same_forecasts(market: Market, tmp_path: 
     assert found[0].schema.field("time").type == pa.timestamp("us")
 
 
+def test_row_numbers_without_a_name_are_left_out(market: Market, tmp_path: Path) -> None:
+    header, *rows = lines_of(market)
+    numbered = [f",{header}", *(f"{number},{row}" for number, row in enumerate(rows))]
+    (tmp_path / "rows.csv").write_text("\n".join(numbered) + "\n")
+    said = command("--model", str(market.model), "--rows", str(tmp_path / "rows.csv"))
+    assert said == command("--model", str(market.model), "--rows", str(market.csv))
+
+
 def refused(*options: str) -> str:
     with pytest.raises(InputError) as caught:
         CliRunner().invoke(main, options, catch_exceptions=False)

@@ -38,6 +38,30 @@ def test_whole_numbers_of_a_csv_may_be_followed_by_decimal_ones(tmp_path: Path, 
     assert ingest(csv(tmp_path / "t.csv"), **NAMED)["x"].to_pylist() == [1.0, 1.5]
 
 
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        (",day,x", "{0},2020-01-0{0},{0}.5"),
+        ("day,x,", "2020-01-0{0},{0}.5,"),
+        (",day,x,", "{0},2020-01-0{0},{0}.5,"),
+        (",day,x", "text {0},2020-01-0{0},{0}.5"),
+    ],
+    ids=["row-numbers-of-pandas", "comma-at-the-end", "both", "row-labels"],
+)
+def test_columns_without_a_name_are_left_out(tmp_path: Path, ingest: Any, header: str, row: str) -> None:
+    (tmp_path / "t.csv").write_text("\n".join([header, *(row.format(i) for i in (1, 2, 3))]) + "\n")
+    assert ingest(csv(tmp_path / "t.csv"), **NAMED).to_pydict()["x"] == [1.5, 2.5, 3.5]
+
+
+def test_a_column_without_a_name_that_a_catalog_does_not_know_is_called_so(tmp_path: Path, ingest: Any) -> None:
+    (tmp_path / "t.csv").write_text(",day,x\n0,2020-01-01,1.5\n")
+    roles = (("day", "date", "time"), ("x", "float64", "target"))
+    catalog = {"columns": [{"name": name, "dtype": dtype, "role": role} for name, dtype, role in roles]}
+    with pytest.raises(InputError, match=r"a column without a name: extra column .* set ingest\.on_extra: ignore"):
+        ingest(csv(tmp_path / "t.csv"), catalog=catalog)
+    assert ingest(csv(tmp_path / "t.csv"), catalog=catalog, on_extra="ignore").column_names == ["day", "x"]
+
+
 def test_a_folder_of_csv_files_is_one_table(tmp_path: Path, ingest: Any) -> None:
     (tmp_path / "1.csv").write_text("day,x\n2020-01-01,1\n")
     # Columns may come in another order, and files may be compressed.

@@ -9,7 +9,7 @@ import difflib
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from pydantic import Field, model_validator
 
@@ -22,6 +22,7 @@ from components.ingest.config import IngestConfig
 from components.preprocess.config import PreprocessConfig
 from components.register.config import RegisterConfig
 from components.shared.config import ConfigSource, StrictModel, override, read_yaml, validate
+from components.shared.device import Choice
 from components.shared.errors import InputError
 from components.shared.schema import Schema
 from components.train.config import TrainConfig
@@ -44,7 +45,7 @@ with warnings.catch_warnings():
         evaluate: EvaluateConfig = Field(default_factory=EvaluateConfig)
         explain: ExplainConfig = Field(default_factory=ExplainConfig)
         register: RegisterConfig
-        device: Literal["auto", "cpu", "metal", "cuda", "tpu"] = "auto"
+        device: Choice = "auto"
         seed: int = Field(default=0, ge=0, lt=2**31)
 
     class AbExperiment(StrictModel):
@@ -62,7 +63,7 @@ with warnings.catch_warnings():
         twin: TwinConfig = Field(default_factory=TwinConfig)
         bigquery: bool = False
         """Also train the twin of model B in BigQuery ML; only on Google Cloud."""
-        device: Literal["auto", "cpu", "metal", "cuda", "tpu"] = "auto"
+        device: Choice = "auto"
         seed: int = Field(default=0, ge=0, lt=2**31)
 
         @model_validator(mode="after")

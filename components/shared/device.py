@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 from components.shared import backend as backends
 from components.shared import tpu
@@ -27,7 +27,8 @@ from components.shared.errors import InputError
 logger = logging.getLogger(__name__)
 
 Accelerator = Literal["cpu", "metal", "cuda", "tpu"]
-CHOICES = ("auto", "cpu", "metal", "cuda", "tpu")
+Choice = Literal["auto", "cpu", "metal", "cuda", "tpu"]
+CHOICES: tuple[str, ...] = get_args(Choice)
 
 _KERAS_NAMES: dict[Accelerator, str] = {"cpu": "cpu:0", "metal": "gpu:0", "cuda": "gpu:0", "tpu": "tpu:0"}
 # Without a number: torch takes "cpu:0" for another device than "cpu" and copies variables, which unmakes them.

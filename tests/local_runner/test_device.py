@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 from kfp import dsl
 
+from components.shared.device import CHOICES
 from local_runner import device
 from local_runner.progress import Progress
 
@@ -104,3 +105,7 @@ def test_the_peak_of_memory_is_that_of_the_task_itself(execute, parallel):
     large, small = (run.tasks[name].peak_memory for name in ("fill", "fill-2"))
     assert large > 300 << 20
     assert large - small > 200 << 20
+
+
+def test_the_runner_offers_what_the_stages_take():
+    assert device.DEVICES == CHOICES  # the runner imports no component

@@ -4,8 +4,9 @@ import typing
 
 import pytest
 
+from components.evaluate import conformal, uncertainty_report
 from components.evaluate.baselines import BASELINES, PHRASES
-from components.evaluate.config import BaselineName, DecidingMetric, EvaluateConfig
+from components.evaluate.config import BaselineName, DecidingMetric, EvaluateConfig, UncertaintyConfig
 from components.evaluate.metrics import IN_TARGET_UNITS, LABELS, PERCENT
 from components.shared.errors import InputError
 
@@ -18,6 +19,8 @@ def test_every_name_the_config_allows_exists_and_can_be_spoken_of() -> None:
     assert set(typing.get_args(BaselineName)) == set(BASELINES) == set(PHRASES)
     assert set(typing.get_args(DecidingMetric)) < set(LABELS)
     assert set(LABELS) > (IN_TARGET_UNITS | PERCENT)
+    methods = set(typing.get_args(UncertaintyConfig.model_fields["method"].annotation))
+    assert methods == set(conformal.METHODS) == set(uncertainty_report.METHODS)
 
 
 @pytest.mark.parametrize(

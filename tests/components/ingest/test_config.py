@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
-from components.ingest.config import IngestConfig
+from components.ingest.config import IngestConfig, SourceConfig
+from components.ingest.registry import OPENERS
 from components.shared.errors import InputError
 
 CSV = {"kind": "csv", "path": "x.csv"}
@@ -69,3 +70,8 @@ def test_the_section_survives_json() -> None:
 
 def test_a_moment_with_a_zone_becomes_utc() -> None:
     assert parse(start="2001-02-03T01:00:00+02:00").start == "2001-02-02T23:00:00"
+
+
+def test_every_kind_of_source_can_be_opened() -> None:
+    union, *_ = get_args(SourceConfig)
+    assert {get_args(kind.model_fields["kind"].annotation)[0] for kind in get_args(union)} == set(OPENERS)

@@ -3,7 +3,7 @@
 table       part-*.parquet, schema.json
 prepared    features.npy labels.npy targets.npy times.npy starts-<split>.npy, preprocessing.json
 model       model.keras (or model.json of XGBoost, or the folder members of an ensemble), config.yaml,
-            preprocessing.json, history.csv, environment.json, signature.json
+            preprocessing.json, history.csv, environment.json, signature.json, residuals.json
 forecasts   a table: origin, time, truth, then one column a forecaster; with an entity for a panel, a step for paths
 """
 

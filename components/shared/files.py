@@ -1,4 +1,4 @@
-"""Files that are either whole or absent: write beside the target, flush, then rename."""
+"""Files that are either whole or absent: write beside the target, then rename."""
 
 from __future__ import annotations
 

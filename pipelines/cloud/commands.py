@@ -188,16 +188,19 @@ def upload_model_command(run: str, root: Path, cloud_file: Path | None) -> None:
 
 @click.command("setup")
 @click.option("--user", required=True, metavar="user:MAIL", help="Who will submit pipelines.")
+@click.option("--project-number", "number", default="", metavar="N", help="For a key of your own, or others' images.")
+@click.option("--reads", multiple=True, metavar="PROJECT.DATASET", help="BigQuery dataset that runs read.")
+@click.option("--writes", multiple=True, metavar="PROJECT.DATASET", help="BigQuery dataset that runs write.")
 @click.option("--schedule", nargs=3, metavar="NAME PIPELINE CRON", help="Also one schedule.")
 @click.option("--apply", "run", is_flag=True, help="Run the commands instead of printing them.")
 @CLOUD
-def setup_command(user: str, schedule: tuple[str, str, str] | None, run: bool, cloud_file: Path | None) -> None:
+def setup_command(run: bool, cloud_file: Path | None, schedule: tuple[str, str, str] | None, **given: Any) -> None:
     """Print the gcloud commands that prepare a project, or run them."""
     import shlex
 
     from pipelines.cloud import settings, setup
 
-    planned = setup.commands(settings.read(cloud_file), user, schedule or ())
+    planned = setup.commands(settings.read(cloud_file), setup.Wishes(schedule=schedule or (), **given))
     if run:
         setup.apply(planned, click.echo)
     else:

@@ -31,7 +31,9 @@ def _like(pattern: str, expected: str) -> AfterValidator:
 Project = Annotated[str, _like(r"[a-z][a-z0-9-]{4,28}[a-z0-9]", "a project's id, not its number or its name")]
 Location = Annotated[str, _like(r"[a-z]+-[a-z]+\d+", "a region such as europe-west4")]
 Folder = Annotated[str, _like(r"gs://[a-z0-9][a-z0-9._-]{1,61}[a-z0-9](/\S*)?", "a folder such as gs://my-bucket/runs")]
-Account = Annotated[str, _like(r"(\S+@\S+\.\S+)?", "an address such as NAME@PROJECT.iam.gserviceaccount.com")]
+Account = Annotated[
+    str, _like(r"([\w.-]+@[\w-]+(\.[\w-]+)+)?", "an address such as NAME@PROJECT.iam.gserviceaccount.com")
+]
 # Vertex AI takes no project's id here: https://cloud.google.com/vertex-ai/docs/general/vpc-peering
 Network = Annotated[
     str,
@@ -168,6 +170,12 @@ class CloudSettings(StrictModel):
     def parent(self) -> str:
         """The location as a resource name."""
         return f"projects/{self.project}/locations/{self.location}"
+
+    @property
+    def account_project(self) -> str:
+        """Project that the service account is of; one that Google made is taken for this project's."""
+        found = re.fullmatch(r"[^@]+@([^.]+)\.iam\.gserviceaccount\.com", self.service_account)
+        return found[1] if found else self.project
 
     @property
     def bucket(self) -> str:

@@ -75,7 +75,8 @@ class VertexServer:
 
     def _need_bucket(self) -> None:
         bucket = self.google.storage.bucket(self.settings.bucket)
-        there = retrying.call(f"looking for {self.settings.bucket}", lambda: bucket.exists(retry=None))
+        hints = {403: bucket_role(self.settings.bucket, "roles/storage.legacyBucketReader")}
+        there = retrying.call(f"looking for {self.settings.bucket}", lambda: bucket.exists(retry=None), hints=hints)
         if not there:
             raise InputError(missing_bucket(self.settings.bucket, self.settings.location))
 
@@ -86,6 +87,12 @@ def missing_bucket(bucket: str, location: str) -> str:
         f"root: there is no bucket gs://{bucket}. Next: gcloud storage buckets create gs://{bucket} "
         f"--location={location} --uniform-bucket-level-access --enable-hierarchical-namespace"
     )
+
+
+def bucket_role(bucket: str, role: str) -> str:
+    """What gives somebody a role on a bucket."""
+    grant = f"gcloud storage buckets add-iam-policy-binding gs://{bucket} --member=user:YOU --role={role}"
+    return f"you need {role}. Next: {grant}"
 
 
 def keep_spec(google: Google, assembly: Assembly) -> str:
@@ -105,7 +112,10 @@ def keep_spec(google: Google, assembly: Assembly) -> str:
             if not retrying.conflict(error):  # the same digest is the same content
                 raise
 
-    hints = {404: missing_bucket(settings.bucket, settings.location)}
+    hints = {
+        403: bucket_role(settings.bucket, "roles/storage.objectUser"),
+        404: missing_bucket(settings.bucket, settings.location),
+    }
     retrying.call(f"uploading the spec to gs://{settings.bucket}/{path}", upload, hints=hints)
     return f"gs://{settings.bucket}/{path}"
 

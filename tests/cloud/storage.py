@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import io
+import json
 import os
 import threading
 from collections.abc import Iterator
@@ -17,10 +18,14 @@ HOP_BY_HOP = frozenset({"connection", "transfer-encoding", "content-length", "ho
 
 
 class Storage:
-    """A storage server behind a :class:`StandIn`; ``url`` is the door's, so that every request passes it."""
+    """A storage server behind a :class:`StandIn`; ``url`` is the door's, so that every request passes it.
+
+    ``keys`` are the default encryption keys of buckets by name, which the server behind it does not know.
+    """
 
     def __init__(self, real: str) -> None:
         self.real = urlsplit(real).netloc
+        self.keys: dict[str, str] = {}
         self.server = StandIn(self.forward)
 
     @property
@@ -39,6 +44,9 @@ class Storage:
         connection.request(request.method, target, request.body, headers)
         response = connection.getresponse()
         kept = {key: value for key, value in response.getheaders() if key.lower() not in HOP_BY_HOP}
+        bucket = request.path.removeprefix("/storage/v1/b/")
+        if request.method == "GET" and response.status == 200 and bucket in self.keys:
+            return Answer({**json.load(response), "encryption": {"defaultKmsKeyName": self.keys[bucket]}}, 200)
         return Answer(response.read(), response.status, kept)
 
     def client(self):

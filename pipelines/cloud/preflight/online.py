@@ -13,7 +13,7 @@ from pipelines.cloud.google import Google
 from pipelines.cloud.preflight import registry
 from pipelines.cloud.preflight.containers import image_names
 from pipelines.cloud.settings import CloudSettings
-from pipelines.cloud.vertex import missing_bucket
+from pipelines.cloud.vertex import bucket_role, missing_bucket
 
 SERVICES = {
     "aiplatform.googleapis.com": "Vertex AI",
@@ -56,22 +56,36 @@ def check(assembly: Assembly, settings: CloudSettings, google: Google) -> Inquir
 
 
 def _bucket(ask: Inquiry) -> None:
-    bucket = ask.google.storage.bucket(ask.settings.bucket)
-    if not retrying.call("looking for the bucket", lambda: bucket.exists(retry=None)):
-        ask.problems.append(missing_bucket(ask.settings.bucket, ask.settings.location))
+    name, key = ask.settings.bucket, ask.settings.encryption_key
+    bucket = ask.google.storage.bucket(name)
+    hints = {403: bucket_role(name, "roles/storage.legacyBucketReader")}
+    try:
+        there = retrying.call("looking for the bucket", lambda: bucket.exists(retry=None), hints=hints)
+    except TandemError as error:
+        if retrying.status(error.__cause__ or error) != 403:
+            raise
+        ask.problems.append(f"root: {error}")  # a submission looks for it too, and would end there
         return
-    retrying.call("reading the bucket", lambda: bucket.reload(retry=None))
+    if not there:
+        ask.problems.append(missing_bucket(name, ask.settings.location))
+        return
+    retrying.call("reading the bucket", lambda: bucket.reload(retry=None), hints=hints)
+    if key and not bucket.default_kms_key_name:
+        ask.problems.append(
+            f"root: what runs write to gs://{name} would not be encrypted with encryption_key, because the bucket "
+            f"has no key of its own. Next: gcloud storage buckets update gs://{name} --default-encryption-key={key}"
+        )
     where = (bucket.location or "").lower()
     near = {ask.settings.location, ask.settings.location.split("-")[0][:2], ""}
     if where not in near and not (where == "eu" and ask.settings.location.startswith("europe")):
         ask.problems.append(
-            f"root: bucket gs://{ask.settings.bucket} is in {where}, runs are in {ask.settings.location}, and "
+            f"root: bucket gs://{name} is in {where}, runs are in {ask.settings.location}, and "
             "every byte between "
             f"them is paid for. Next: another root in cloud.yaml, or location: {where}"
         )
     if not bucket.hierarchical_namespace_enabled:
         ask.notes.append(
-            f"bucket gs://{ask.settings.bucket} has no hierarchical namespace: stages finish a folder by "
+            f"bucket gs://{name} has no hierarchical namespace: stages finish a folder by "
             "renaming it, which a "
             "mounted flat bucket may refuse. docs/vertex-setup.md says how to make one that has"
         )
@@ -85,15 +99,24 @@ def _images(ask: Inquiry) -> None:
             ask.notes.append(f"whether {image} exists was not asked: only Google's registries are")
         elif not registry.has(image, ask.google):
             ask.problems.append(
-                f"image {image} is not in its registry, or may not be seen. "
-                f"Next: gcloud artifacts docker images describe {image}"
+                f"image {image} is not in its registry, or may not be seen (which takes "
+                f"roles/artifactregistry.reader). Next: gcloud artifacts docker images describe {image}"
             )
+
+
+def _role(ask: Inquiry, role: str) -> dict[int, str]:
+    """What to type where a question is forbidden."""
+    return {403: f"Next: gcloud projects add-iam-policy-binding {ask.settings.project} --member=user:YOU --role={role}"}
 
 
 def _services(ask: Inquiry) -> None:
     names = "&".join(f"names=projects/{ask.settings.project}/services/{name}" for name in SERVICES)
     path = f"v1/projects/{ask.settings.project}/services:batchGet?{names}"
-    answer = retrying.call("asking for the services", lambda: ask.google.rest("GET", "serviceusage", path))
+    answer = retrying.call(
+        "asking for the services",
+        lambda: ask.google.rest("GET", "serviceusage", path),
+        hints=_role(ask, "roles/serviceusage.serviceUsageViewer"),
+    )
     off = [each["name"].split("/")[-1] for each in answer.get("services", []) if each.get("state") != "ENABLED"]
     ask.problems += [
         f"{SERVICES.get(name, name)} is switched off. Next: gcloud services enable {name} --project "
@@ -105,7 +128,9 @@ def _services(ask: Inquiry) -> None:
 def _permissions(ask: Inquiry) -> None:
     path, body = f"v3/projects/{ask.settings.project}:testIamPermissions", {"permissions": list(PERMISSIONS)}
     answer = retrying.call(
-        "asking for permissions", lambda: ask.google.rest("POST", "cloudresourcemanager", path, body)
+        "asking for permissions",
+        lambda: ask.google.rest("POST", "cloudresourcemanager", path, body),
+        hints=_role(ask, "roles/browser"),
     )
     missing = [each for each in PERMISSIONS if each not in answer.get("permissions", [])]
     if missing:
@@ -120,16 +145,25 @@ def _account(ask: Inquiry) -> None:
     if not account:
         ask.notes.append("no service_account: runs use Compute Engine's default one, which may do more than they need")
         return
-    path = f"v1/projects/{ask.settings.project}/serviceAccounts/{account}"
+    owner = ask.settings.account_project
+    path = f"v1/projects/{owner}/serviceAccounts/{account}"
+    act = (
+        f"Next: gcloud iam service-accounts add-iam-policy-binding {account} --project={owner} --member=user:YOU "
+        "--role=roles/iam.serviceAccountUser"
+    )
+    if owner != ask.settings.project:
+        ask.notes.append(
+            f"service_account is of project {owner}: Vertex AI's service agent of {ask.settings.project} must be "
+            "allowed to act as it, and the organisation must not forbid it (iam.disableCrossProjectServiceAccountUsage)"
+        )
     try:
-        retrying.call(f"looking for {account}", lambda: ask.google.rest("GET", "iam", path))
+        retrying.call(f"looking for {account}", lambda: ask.google.rest("GET", "iam", path), hints={403: act})
     except TandemError as error:
         if retrying.status(error.__cause__ or error) != 404:
             raise
-        name = account.split("@")[0]
         ask.problems.append(
-            f"service_account: there is no {account}. Next: gcloud iam service-accounts create {name} "
-            f"--project {ask.settings.project}"
+            f"service_account: there is no {account}. Next: gcloud iam service-accounts create "
+            f"{account.split('@')[0]} --project {owner}"
         )
         return
     body = {"permissions": ["iam.serviceAccounts.actAs"]}
@@ -137,10 +171,7 @@ def _account(ask: Inquiry) -> None:
         "asking to act as it", lambda: ask.google.rest("POST", "iam", f"{path}:testIamPermissions", body)
     )
     if not answer.get("permissions"):
-        ask.problems.append(
-            f"you may not act as {account}. Next: gcloud iam service-accounts add-iam-policy-binding {account} "
-            "--member=user:YOU --role=roles/iam.serviceAccountUser"
-        )
+        ask.problems.append(f"you may not act as {account}. {act}")
 
 
 def _quota(ask: Inquiry) -> None:
@@ -152,7 +183,11 @@ def _quota(ask: Inquiry) -> None:
         return
     needed = profile.workers * (profile.accelerators or _chips(profile.topology))
     path = f"v1/projects/{ask.settings.project}/locations/global/services/aiplatform.googleapis.com/quotaInfos"
-    answer = retrying.call("reading the quota", lambda: ask.google.rest("GET", "cloudquotas", path))
+    answer = retrying.call(
+        "reading the quota",
+        lambda: ask.google.rest("GET", "cloudquotas", path),
+        hints=_role(ask, "roles/cloudquotas.viewer"),
+    )
     short = kind.removeprefix("NVIDIA_").removeprefix("TESLA_").lower()
     wanted = {f"custommodeltraining{'preemptible' if spot else ''}{short}" for spot in (profile.spot,)}
     for info in answer.get("quotaInfos", []):

@@ -323,7 +323,7 @@ def test_a_sound_project_passes(cloud: Cloud) -> None:
             lambda cloud: cloud.apis.accounts.clear(),
             "there is no tandem-pipelines@tandem-test.iam.gserviceaccount.com. Next: gcloud iam",
         ),
-        (lambda cloud: cloud.apis.images.clear(), "is not in its registry, or may not be seen. Next: gcloud artifacts"),
+        (lambda cloud: cloud.apis.images.clear(), "is not in its registry, or may not be seen (which takes"),
         (
             lambda cloud: cloud.apis.quotas.update(CustomModelTrainingL4GPUsPerProjectPerRegion=0),
             "quota CustomModelTrainingL4GPUsPerProjectPerRegion in us-central1 is 0",
@@ -333,14 +333,38 @@ def test_a_sound_project_passes(cloud: Cloud) -> None:
             "there is no bucket gs://tandem-nowhere-here. Next: gcloud storage buckets create",
         ),
         (lambda cloud: cloud.change(location="europe-west4"), "is in us-central1, runs are in europe-west4"),
+        (
+            lambda cloud: cloud.change(encryption_key="projects/p/locations/us-central1/keyRings/r/cryptoKeys/k"),
+            "--default-encryption-key=projects/p/locations/us-central1/keyRings/r/cryptoKeys/k",
+        ),
+        (
+            lambda cloud: cloud.change(service_account="robot@robots.iam.gserviceaccount.com"),
+            "there is no robot@robots.iam.gserviceaccount.com. Next: gcloud iam service-accounts create robot "
+            "--project robots",
+        ),
     ],
-    ids=["service", "permission", "act-as", "account", "image", "quota", "bucket", "region"],
+    ids=["service", "permission", "act-as", "account", "image", "quota", "bucket", "region", "key", "foreign-account"],
 )
 def test_what_google_knows_is_asked_for(cloud: Cloud, spoil: Callable[[Cloud], Any], expected: str) -> None:
     spoil(cloud)
     done = cloud.type("doctor", "forecasting", "--profile", "l4")
     assert (done.exit_code, expected in done.output) == (2, True), done.output
     assert not cloud.vertex.of("pipelineJobs")
+
+
+def test_what_may_not_be_asked_says_which_role_it_takes(cloud: Cloud) -> None:
+    from cloud.server import Fault
+
+    cloud.storage.server.faults = dict.fromkeys(range(9), Fault("403"))
+    cloud.apis.server.faults = dict.fromkeys(range(9), Fault("403"))
+    done = cloud.type("doctor", "forecasting", "--profile", "l4")
+    assert done.exit_code == 2
+    roles = (
+        "storage.legacyBucketReader", "artifactregistry.reader", "serviceusage.serviceUsageViewer", "browser",
+        "iam.serviceAccountUser", "cloudquotas.viewer",
+    )  # fmt: skip
+    assert [role for role in roles if f"roles/{role}" not in done.output] == []
+    assert "python -m pipelines doctor" not in done.output  # it is what was typed
 
 
 @pytest.mark.parametrize(

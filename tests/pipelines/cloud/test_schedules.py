@@ -120,6 +120,7 @@ def test_a_run_on_kubeflow_is_submitted_once_and_followed(cloud: Cloud, kubeflow
 )
 def test_a_schedule_follows_its_settings(cloud: Cloud, small: Any, change: dict[str, Any]) -> None:
     cloud.apis.accounts.add("other@tandem-test.iam.gserviceaccount.com")
+    cloud.storage.keys[cloud.bucket] = "projects/p/locations/us-central1/keyRings/r/cryptoKeys/k"
     create = ("schedule", "create", "daily", str(small), "--cron", "0 6 * * *")
     assert "daily: created" in cloud.type(*create).output
     cloud.change(**change)

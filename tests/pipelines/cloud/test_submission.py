@@ -25,6 +25,7 @@ def the_job(cloud: Cloud) -> Any:
 
 def test_what_was_asked_for_arrives(cloud: Cloud) -> None:
     key = "projects/tandem-test/locations/us-central1/keyRings/r/cryptoKeys/k"
+    cloud.storage.keys[cloud.bucket] = key
     cloud.change(
         network="projects/1/global/networks/n", encryption_key=key, labels={"team": "soy"}, failure_policy="fast",
         notify=["me@example.com"], caching=False,

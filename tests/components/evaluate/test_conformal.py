@@ -40,9 +40,16 @@ def test_split_conformal_covers_exactly_as_often_as_theory_says() -> None:
     rng = np.random.default_rng(2)
     held = []
     for _ in range(20_000):
-        sizes = np.sort(np.abs(rng.normal(size=19)))
-        held.append(abs(rng.normal()) <= reach(sizes, np.array([0.9]))[0])
-    assert np.mean(held) == pytest.approx(0.9, abs=0.007)  # 18th of 19: 18/20
+        sizes = np.sort(np.abs(rng.normal(size=10)))
+        held.append(abs(rng.normal()) <= reach(sizes, np.array([0.8]))[0])
+    assert np.mean(held) == pytest.approx(9 / 11, abs=0.01)  # ceil(11 * 0.8) = 9th of 10; ceil(10 * 0.8) holds 8/11
+
+
+@pytest.mark.parametrize(
+    ("share", "rank"), [(0.0, 1), (0.5, 6), (0.8, 9), (10 / 11, 10), (0.95, 10)], ids=lambda value: f"{value:.2g}"
+)
+def test_a_bound_is_the_rank_that_a_finite_sample_needs(share: float, rank: int) -> None:
+    assert reach(np.arange(1.0, 11.0), np.array([share]))[0] == rank
 
 
 def test_conformalised_quantiles_mend_a_model_that_is_too_sure() -> None:
@@ -103,6 +110,14 @@ def test_no_band_knows_what_was_not_known_when_it_was_made(method: str) -> None:
     np.testing.assert_array_equal(calibrate(base, LEVELS)[:until], calibrate(changed, LEVELS)[:until])
 
 
+@pytest.mark.parametrize("method", ["split", "cqr"])
+def test_bounds_of_validation_know_nothing_of_the_test_windows(method: str) -> None:
+    plain = record(300)
+    base = dataclasses.replace(plain, raw=np.tile(np.linspace(-1, 1, len(LEVELS)), (300, 1)))
+    changed = dataclasses.replace(base, truth=np.where(base.test, 50 * base.truth, base.truth))
+    np.testing.assert_array_equal(METHODS[method](base, LEVELS), METHODS[method](changed, LEVELS))
+
+
 def test_windows_of_one_day_count_as_one_outcome() -> None:
     one = record(900, 5)
     three = Record(*(np.repeat(getattr(one, name), 3) for name in ("made", "known", "point", "truth", "scale", "test")))
@@ -113,6 +128,13 @@ def test_windows_of_one_day_count_as_one_outcome() -> None:
 def test_quantiles_ascend(method: str) -> None:
     bands = METHODS[method](record(400, 30), LEVELS)
     assert bands.shape == (400 - 400 // 3, len(LEVELS))
+    assert (np.diff(bands, axis=1) >= 0).all()
+
+
+def test_conformalised_quantiles_do_not_cross_where_they_are_moved_far_inwards() -> None:
+    plain = record(300)
+    width = np.where(np.arange(300) % 2, 1.0, 20.0)  # too wide on average, far too narrow to be moved by as much
+    bands = cqr(dataclasses.replace(plain, raw=width[:, None] * np.linspace(-1, 1, len(LEVELS))), LEVELS)
     assert (np.diff(bands, axis=1) >= 0).all()
 
 

@@ -68,3 +68,10 @@ def test_the_right_distribution_is_covered_as_often_as_it_says() -> None:
         assert found.width == pytest.approx(2 * stats.norm.ppf((1 + share) / 2))
         wider = score_interval(1.3 * quantiles, truth, LEVELS, share)
         assert wider.winkler > found.winkler < score_interval(0.7 * quantiles, truth, LEVELS, share).winkler
+
+
+def test_an_outcome_at_an_end_of_the_interval_is_inside() -> None:
+    quantiles = np.tile(np.arange(float(len(LEVELS))), (4, 1))
+    lower, upper = (end[0] for end in ends(quantiles, LEVELS, 0.9))
+    truth = np.array([lower, upper, lower - 1e-9, upper + 1e-9])
+    assert score_interval(quantiles, truth, LEVELS, 0.9).coverage == 0.5

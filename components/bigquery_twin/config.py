@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
+from components.shared.bigquery import EncryptionKey
 from components.shared.config import StrictModel
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ class TwinConfig(StrictModel):
     """Location of that dataset."""
     name: Identifier = "dart_twin"
     """Name of the model; its table is called the same with ``_columns`` behind."""
+    encryption_key: EncryptionKey | None = None
+    """Of both; in the cloud, that of the run when null."""
     api_endpoint: str | None = None
     """Another server that speaks BigQuery's REST API; credentials are sent to https endpoints only."""
 

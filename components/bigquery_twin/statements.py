@@ -72,7 +72,10 @@ def literal(value: Value) -> str:
 
 def create_model(config: TwinConfig, model: DartConfig, columns: Sequence[str]) -> str:
     """The statement that trains the twin on train rows and stops it by validation rows; test rows are not read."""
-    settings = ",\n  ".join(f"{name} = {literal(value)}" for name, value in options(model).items())
+    written = [f"{name} = {literal(value)}" for name, value in options(model).items()]
+    if config.encryption_key:  # letters, digits and / . : _ - alone, see EncryptionKey
+        written.append(f"KMS_KEY_NAME = '{config.encryption_key}'")
+    settings = ",\n  ".join(written)
     chosen = ", ".join(map(BIGQUERY.identifier, [*columns, LABEL, VALIDATION]))
     return (
         f"CREATE OR REPLACE MODEL {path(config, config.name)}\n"

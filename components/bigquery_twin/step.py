@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from components.bigquery_twin import columns, statements
 from components.bigquery_twin.config import twin_problems
 from components.shared.artifacts import Prepared
-from components.shared.bigquery import WRITER_ROLES, client_of, explained
+from components.shared.bigquery import WRITER_ROLES, client_of, encryption, explained
 from components.shared.errors import InputError
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ def send(config: TwinConfig, rows: pa.Table) -> None:
                 source_format=bigquery.SourceFormat.PARQUET,
                 write_disposition=bigquery.WriteDisposition.WRITE_TRUNCATE,
                 schema=_schema(rows),
+                destination_encryption_configuration=encryption(config.encryption_key),
             ),
         )
         job.result()

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from components.forecast.output import KEY
-from components.shared.bigquery import WRITER_ROLES, client_of, explained
+from components.shared.bigquery import WRITER_ROLES, client_of, encryption, explained
 from components.shared.errors import InputError
 from components.shared.sql import BIGQUERY
 
@@ -43,10 +43,13 @@ def merge(forecasts: Table, destination: BigQueryDestination) -> None:
     doing = f"write {destination.table}"
     with explained(doing, roles=WRITER_ROLES, settings="forecast.bigquery"), _client(destination) as client:
         fields = bigquery_schema(forecasts.schema)
-        table = client.create_table(bigquery.Table(destination.table, schema=fields), exists_ok=True)
+        wanted = bigquery.Table(destination.table, schema=fields)
+        wanted.encryption_configuration = encryption(destination.encryption_key)
+        table = client.create_table(wanted, exists_ok=True)
         _check_columns(destination, columns, [field.name for field in client.get_table(table.reference).schema])
         aside = bigquery.Table(staging, schema=fields)
         aside.expires = datetime.now(UTC) + STAGING_LIVES
+        aside.encryption_configuration = encryption(destination.encryption_key)
         client.create_table(aside, exists_ok=True)
         try:
             _load(client, forecasts, staging, fields)

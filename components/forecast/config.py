@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveInt, field_validator
 
 from components.register.config import MlflowConfig
+from components.shared.bigquery import EncryptionKey
 from components.shared.config import StrictModel
 
 CalendarName = Literal["business_days", "days", "weeks", "steps"]
@@ -22,6 +23,8 @@ class BigQueryDestination(StrictModel):
     table: str
     """``project.dataset.table``."""
     location: str | None = None
+    encryption_key: EncryptionKey | None = None
+    """Of the table, when it is created, and of the one beside it; in the cloud, that of the run when null."""
     maximum_bytes_billed: PositiveInt = 10 << 30
     """A merge that would read more of the table is refused."""
     api_endpoint: str | None = None

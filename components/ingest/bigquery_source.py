@@ -28,7 +28,7 @@ from components.ingest.source import Request, Source
 from components.ingest.sql import one_select, relation_of_query, restriction, select
 from components.ingest.storage_read import Session, Wanted
 from components.shared import progress
-from components.shared.bigquery import GIB, client_of, explained, read_client_of
+from components.shared.bigquery import GIB, client_of, encryption, explained, read_client_of
 from components.shared.errors import InputError
 from components.shared.sql import BIGQUERY, Query
 from components.shared.statistics import Ask
@@ -194,6 +194,7 @@ def job_config_of(config: BigQuerySource, query: Query, *, dry_run: bool = False
         query_parameters=[parameter_of(name, value) for name, value in query.parameters.items()],
         maximum_bytes_billed=config.maximum_bytes_billed,
         dry_run=dry_run,
+        destination_encryption_configuration=None if dry_run else encryption(config.encryption_key),
         # A cached answer reads no bytes, and a dry run would then say 0.
         use_query_cache=not dry_run,
     )

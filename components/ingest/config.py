@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, PositiveInt, Tag, model_validator
 
+from components.shared.bigquery import EncryptionKey
 from components.shared.config import StrictModel
 from components.shared.schema import Schema
 
@@ -129,6 +130,8 @@ class BigQuerySource(StrictModel):
     """A query that would read more is refused, by a dry run before and by BigQuery itself."""
     full_scan_bytes: PositiveInt = GIB
     """A partitioned table larger than this is read only with a filter on the column it is partitioned by."""
+    encryption_key: EncryptionKey | None = None
+    """Of the temporary table that holds a query's answer; in the cloud, that of the run when null."""
     streams: int = Field(default=4, ge=1, le=64)
     """Most streams to read at once; each holds a few MiB."""
     retry_seconds: PositiveInt = 600

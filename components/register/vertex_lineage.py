@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from components.register.candidate import Candidate
 
 
-def keep(client: Any, parent: str, candidate: Candidate, version: str, files: str) -> None:
+def keep(client: Any, parent: str, candidate: Candidate, version: str, files: str, *, key: str = "") -> None:
     """Write data, registration and version, and the edges between them; what is there stays.
 
     Args:
@@ -22,9 +22,10 @@ def keep(client: Any, parent: str, candidate: Candidate, version: str, files: st
         candidate: what was registered.
         version: resource name of its version.
         files: address of its files.
+        key: encrypts the metadata store, if it is not there yet.
     """
     store = f"{parent}/metadataStores/default"
-    _make("the metadata store", parent, lambda: _store(client, parent))
+    _make("the metadata store", parent, lambda: _store(client, parent, key))
     source = candidate.tags.get("source_digest", "").removeprefix("sha256:")[:32] or "unknown"
     data, model = f"data-{source}", f"model-{candidate.identity}"
     made = {
@@ -63,13 +64,14 @@ def _make(what: str, parent: str, create: Callable[[], Any]) -> None:
     retrying.call(f"writing the lineage of {what}", attempt, hints=vertex_hints(parent))
 
 
-def _store(client: Any, parent: str) -> None:
+def _store(client: Any, parent: str, key: str) -> None:
     try:
         client.get_metadata_store(name=f"{parent}/metadataStores/default", retry=None)
     except Exception as error:
         if retrying.status(error) != 404:
             raise
+        store = {"encryption_spec": {"kms_key_name": key}} if key else {}
         operation = client.create_metadata_store(
-            parent=parent, metadata_store={}, metadata_store_id="default", retry=None
+            parent=parent, metadata_store=store, metadata_store_id="default", retry=None
         )
         operation.result(timeout=300)

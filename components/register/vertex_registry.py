@@ -75,7 +75,9 @@ class VertexRegistry:
         with half_done.leaving(f"{candidate.name}/{version.version_id}, with what was done of it"):
             self._point_aliases(version, candidate)
             vertex_evaluation.keep(self.client("ModelServiceClient"), _named(version), candidate)
-            vertex_lineage.keep(self.client("MetadataServiceClient"), self.parent, candidate, _named(version), files)
+            metadata = self.client("MetadataServiceClient")
+            key = self.config.encryption_key
+            vertex_lineage.keep(metadata, self.parent, candidate, _named(version), files, key=key)
             now = self._ask("reading the version", lambda: self._model(_named(version)))
         return Version(candidate.name, int(now.version_id), tuple(sorted(now.version_aliases)), files)
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
+
+from pydantic import StringConstraints
 
 from components.shared.errors import InputError, TandemError
 
@@ -20,6 +22,10 @@ LOGIN = "gcloud auth application-default login"
 READER_ROLES = "roles/bigquery.jobUser roles/bigquery.dataViewer roles/bigquery.readSessionUser"
 WRITER_ROLES = "roles/bigquery.jobUser roles/bigquery.dataEditor"
 ENABLE = "gcloud services enable bigquery.googleapis.com bigquerystorage.googleapis.com"
+EncryptionKey = Annotated[
+    str, StringConstraints(pattern=r"^(projects/[\w.:-]+/locations/[\w-]+/keyRings/[\w-]+/cryptoKeys/[\w-]+)?$")
+]
+"""A key of one's own in Cloud KMS, in the location of the data; empty for that of the dataset, or Google's."""
 QUOTA_REASONS = {"quotaExceeded", "rateLimitExceeded", "resourcesExceeded"}
 
 
@@ -43,6 +49,13 @@ def client_of(project: str | None, location: str | None = None, api_endpoint: st
         credentials=AnonymousCredentials() if plain else None,  # type: ignore[no-untyped-call]
         client_options={"api_endpoint": api_endpoint} if api_endpoint else None,
     )
+
+
+def encryption(key: str | None) -> bigquery.EncryptionConfiguration | None:
+    """What a table or the answer of a query is encrypted with; None leaves it to the dataset."""
+    from google.cloud import bigquery
+
+    return bigquery.EncryptionConfiguration(kms_key_name=key) if key else None
 
 
 def read_client_of(storage_endpoint: str | None) -> BigQueryReadClient:

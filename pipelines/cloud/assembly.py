@@ -14,7 +14,7 @@ import yaml
 
 from components.shared.errors import InputError
 from pipelines import compilation, experiments
-from pipelines.cloud import google_tasks, notification, placement, profiles
+from pipelines.cloud import bigquery_places, google_tasks, notification, placement, profiles
 from pipelines.cloud.profiles import Profile
 from pipelines.cloud.settings import CloudSettings
 
@@ -75,7 +75,7 @@ def assemble(
     name, spec, values = _compiled(pipeline, config, overrides)
     values |= _pairs(parameters)
     if target == "vertex":
-        values = _registered_in_vertex(values, settings)
+        values = bigquery_places.filled_in(_registered_in_vertex(values, settings), settings)
     placed = placement.place(spec, chosen, settings.images, kubernetes=target == "kfp")
     if settings.caching is not None:
         _cache(placed, settings.caching)

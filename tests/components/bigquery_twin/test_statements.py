@@ -46,6 +46,18 @@ def test_the_twin_has_the_settings_of_the_local_trees() -> None:
     }
 
 
+def test_a_key_of_ones_own_encrypts_the_model() -> None:
+    key = "projects/my-project/locations/us/keyRings/ring/cryptoKeys/key"
+    config = TwinConfig(project="my-project", encryption_key=key)
+    assert options_of(statements.create_model(config, DartConfig(kind="dart"), COLUMNS))["KMS_KEY_NAME"] == f"'{key}'"
+
+
+@pytest.mark.parametrize("key", ["key", "projects/p/locations/us/keyRings/r/cryptoKeys/k' --", "projects/p"])
+def test_a_key_that_is_none_is_refused(key: str) -> None:
+    with pytest.raises(InputError, match="encryption_key"):
+        TwinConfig.parse({"encryption_key": key})
+
+
 def test_training_reads_no_row_of_the_hold_out_and_evaluation_no_other() -> None:
     create = statements.create_model(TWIN, DartConfig(kind="dart"), COLUMNS)
     assert create.startswith("CREATE OR REPLACE MODEL `my-project`.`market`.`twin`\n")

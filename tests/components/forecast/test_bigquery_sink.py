@@ -127,6 +127,13 @@ def test_the_real_client_merges_into_a_table_and_leaves_nothing_beside_it(bigque
     assert list(bigquery.warehouse.tables) == [TABLE]
 
 
+def test_both_tables_are_encrypted_with_the_key(bigquery: BigQuery, tmp_path: Path) -> None:
+    key = "projects/my-project/locations/us/keyRings/ring/cryptoKeys/key"
+    bigquery_sink.merge(forecasts(tmp_path, [1.0]), destination(bigquery).model_copy(update={"encryption_key": key}))
+    made = [request.json() for request in bigquery.http.seen if request.path.endswith("/tables")]
+    assert [table["encryptionConfiguration"] for table in made] == [{"kmsKeyName": key}] * 2
+
+
 def test_a_table_without_the_columns_is_refused_and_left_as_it_is(bigquery: BigQuery, tmp_path: Path) -> None:
     bigquery_sink.merge(forecasts(tmp_path / "a", [1.0]), destination(bigquery))
     with pytest.raises(InputError, match="lacks the columns lower_95"):

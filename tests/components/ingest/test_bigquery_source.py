@@ -110,6 +110,13 @@ def test_every_job_has_a_limit_on_its_bytes(dry_run: bool) -> None:
     assert source().maximum_bytes_billed == 10 << 30
 
 
+def test_the_answer_of_a_query_is_encrypted_with_the_key() -> None:
+    key = "projects/my-project/locations/us/keyRings/ring/cryptoKeys/key"
+    job = job_config_of(source(encryption_key=key), Query("SELECT 1"))
+    assert job.destination_encryption_configuration.kms_key_name == key
+    assert job_config_of(source(), Query("SELECT 1")).destination_encryption_configuration is None
+
+
 def test_fields_become_arrow_types() -> None:
     from google.cloud.bigquery import SchemaField
 

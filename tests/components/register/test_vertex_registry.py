@@ -65,6 +65,14 @@ def test_a_candidate_becomes_a_version_with_all_that_is_known_of_it(
     assert {edge[1].split("/")[-1].split("-")[0]: edge[2] for edge in cloud.vertex.edges} == {"data": 1, "model": 2}
 
 
+def test_all_that_is_kept_is_encrypted_with_the_key(cloud: Cloud, candidate: Candidate) -> None:
+    key = "projects/p/locations/us-central1/keyRings/r/cryptoKeys/k"
+    cloud.change(encryption_key=key)
+    open_registry(VertexConfig.model_validate(assembly.vertex_registry(settings.read()))).register(candidate)
+    kept = [cloud.vertex.resources[f"{PARENT}/{name}"] for name in ("models/soy-1m@1", "metadataStores/default")]
+    assert [each.encryption_spec.kms_key_name for each in kept] == [key, key]
+
+
 def test_the_same_again_is_found_and_another_is_a_version_of_the_same_model(
     cloud: Cloud, registry: Any, candidate: Candidate
 ) -> None:

@@ -74,6 +74,13 @@ def test_the_bootstrap_interval_lies_about_the_difference_and_agrees_with_the_te
     assert better.bootstrap.block >= HORIZON
 
 
+def test_a_block_of_the_bootstrap_is_never_shorter_than_the_horizon() -> None:
+    model, other = np.random.default_rng(1).normal(size=(2, 400))  # nothing but the horizon asks for long blocks
+    found = compare_pair("mae", model, other, np.zeros(400), horizon=20).bootstrap
+    assert found is not None
+    assert found.block == 20
+
+
 def test_a_better_forecaster_is_found() -> None:
     rng = np.random.default_rng(1)
     found = compare_pair("rmse", 0.5 * overlapping(rng, 400), overlapping(rng, 400), np.zeros(400), horizon=HORIZON)

@@ -34,6 +34,21 @@ def test_invert_reads_the_label_from_the_origin(transform: str, expected: float)
     np.testing.assert_allclose(scaling.invert(np.array([2.0]), np.array([2.0])), [expected])
 
 
+def test_a_path_is_inverted_on_the_scale_of_the_targets_own_history(prepared_folder: Path) -> None:
+    manifest = Prepared.open(prepared_folder).preprocessing
+    own = FeatureScaling(name="price", fill=0.0, center=40.0, scale=5.0)
+    path = manifest.model_copy(update={"features": (own, *manifest.features[1:]), "predict": "target_path"})
+    np.testing.assert_allclose(path.invert(np.array([[-1.0, 2.0]]), np.array([[99.0]])), [[35.0, 50.0]])
+
+
+def test_features_known_ahead_are_the_last_ones(prepared_folder: Path) -> None:
+    manifest = Prepared.open(prepared_folder).preprocessing
+    features = [FeatureScaling(name=name, fill=0.0, center=at, scale=2.0) for at, name in enumerate("abc")]
+    known = manifest.model_copy(update={"features": tuple(features), "known": 2})
+    out = known.transform_known({"b": np.array([3.0]), "c": np.array([6.0])})
+    np.testing.assert_array_equal(out, [[1.0, 2.0]])
+
+
 @pytest.mark.parametrize(
     ("values", "expected"),
     [

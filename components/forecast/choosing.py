@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from components.register.config import MlflowConfig
 from components.register.registry import open_registry
 from components.shared.artifacts import TrainedModel
 from components.shared.errors import InputError
@@ -41,10 +42,10 @@ def find(choice: ModelChoice) -> Chosen:
             f"no model is at {choice.source}: expected a folder written by train, or a registered version such as "
             "soybean-oil-1m@champion or soybean-oil-1m/3"
         )
-    database = choice.registry.database
-    if not database.is_file():
-        raise InputError(f"{choice.source} names a registered version, but there is no registry at {database}")
-    version = open_registry(choice.registry).find(choice.source)
+    registry = choice.registry
+    if isinstance(registry, MlflowConfig) and not registry.database.is_file():
+        raise InputError(f"{choice.source} names a registered version, but there is no registry at {registry.database}")
+    version = open_registry(registry).find(choice.source)
     return Chosen(Path(version.location) / "model", f"{version.name}/{version.number}")
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveInt, field_validator
 
-from components.register.config import MlflowConfig
+from components.register.config import MlflowConfig, RegistryConfig
 from components.shared.bigquery import EncryptionKey
 from components.shared.config import StrictModel
 
@@ -66,4 +66,4 @@ class ModelChoice(StrictModel):
 
     source: str = Field(min_length=1)
     """A model folder (also ``gs://``), or a registered version: ``soybean-oil-1m@champion``, ``soybean-oil-1m/3``."""
-    registry: MlflowConfig = Field(default_factory=MlflowConfig)
+    registry: RegistryConfig = Field(default_factory=MlflowConfig)

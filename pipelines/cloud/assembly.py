@@ -74,8 +74,9 @@ def assemble(
     chosen = profiles.read(profile)
     name, spec, values = _compiled(pipeline, config, overrides)
     values |= _pairs(parameters)
+    values = _registered_in_vertex(values, settings, target)
     if target == "vertex":
-        values = bigquery_places.filled_in(_registered_in_vertex(values, settings), settings)
+        values = bigquery_places.filled_in(values, settings)
     placed = placement.place(spec, chosen, settings.images, kubernetes=target == "kfp")
     if settings.caching is not None:
         _cache(placed, settings.caching)
@@ -118,14 +119,19 @@ def yaml_load(text: str) -> Any:
     return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
-def _registered_in_vertex(values: dict[str, Any], settings: CloudSettings) -> dict[str, Any]:
-    """The parameters with Vertex AI's registry in place of a registry file, which would go with its container."""
-    section = values.get("register")
-    registry = section.get("registry", {}) if isinstance(section, Mapping) else {}
-    meant = isinstance(section, Mapping) and registry.get("kind", "mlflow") == "mlflow"
-    if not meant or "serving" not in settings.images:
-        return values
-    return {**values, "register": {**section, "registry": vertex_registry(settings)}}
+def _registered_in_vertex(values: dict[str, Any], settings: CloudSettings, target: Target) -> dict[str, Any]:
+    """The parameters with Vertex AI's registry in place of a registry file, which would go with its container.
+
+    A server of one's own can register there as well; a model is found there by Vertex AI's mount of the bucket alone.
+    """
+    out = dict(values)
+    for name in ("register", "model") if target == "vertex" else ("register",):
+        section = out.get(name)
+        registry = section.get("registry", {}) if isinstance(section, Mapping) else {}
+        meant = isinstance(section, Mapping) and registry.get("kind", "mlflow") == "mlflow"
+        if meant and "serving" in settings.images:
+            out[name] = {**section, "registry": vertex_registry(settings)}
+    return out
 
 
 def vertex_registry(settings: CloudSettings) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from pipelines.cloud.assembly import Assembly
 from pipelines.cloud.google import Google
-from pipelines.cloud.preflight import containers, fields, graph, online, parameters, request
+from pipelines.cloud.preflight import containers, fields, graph, online, parameters, request, this_machine
 from pipelines.cloud.settings import CloudSettings
 
 
@@ -20,7 +20,7 @@ class Findings:
 
 
 OFFLINE: tuple[Callable[[Assembly, CloudSettings], list[str]], ...] = (
-    fields.check, graph.check, containers.check, parameters.check, request.check,
+    fields.check, graph.check, containers.check, parameters.check, request.check, this_machine.check,
 )  # fmt: skip
 """Checks that ask nobody."""
 

@@ -1,4 +1,4 @@
-"""The request around the spec: names, labels, and settings of the experiment that make no sense in a container."""
+"""The request around the spec: names, labels and addresses, and what is worth knowing of it."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ LABELS = 64 - 5
 """Labels of one's own: Vertex AI takes 64 and five say what the run is made of."""
 
 
-def check(assembly: Assembly, settings: CloudSettings) -> list[str]:
-    """Problems of labels, addresses and of an experiment that reads or writes on this machine."""
+def check(assembly: Assembly, settings: CloudSettings) -> list[str]:  # noqa: ARG001  one signature for all checks
+    """Problems of labels and addresses."""
     found = [
         f"labels.{key}: expected small letters, digits, _ and - (63 at most, the key beginning with a letter), "
         f"got {value!r}"
@@ -34,10 +34,6 @@ def check(assembly: Assembly, settings: CloudSettings) -> list[str]:
     if len(settings.labels) > LABELS:
         found.append(f"labels: Vertex AI takes {LABELS} of your own, got {len(settings.labels)}; leave some out")
     found += [f"notify: {mail!r} is not an e-mail address" for mail in settings.notify if not _MAIL.fullmatch(mail)]
-    for name, section in assembly.parameters.items():
-        if isinstance(section, Mapping):
-            found += _local_paths(name, section)
-            found += _local_registry(name, section)
     return found
 
 
@@ -50,7 +46,18 @@ def check_run_name(run: str) -> list[str]:
 
 def notes(assembly: Assembly) -> list[str]:
     """What is worth knowing before a submission."""
-    return [*_accelerators(assembly), *_public_images(assembly)]
+    return [*_accelerators(assembly), *_public_images(assembly), *_registry_elsewhere(assembly)]
+
+
+def _registry_elsewhere(assembly: Assembly) -> list[str]:
+    section = assembly.parameters.get("register")
+    registry = section.get("registry", {}) if isinstance(section, Mapping) else {}
+    if assembly.target != "kfp" or registry.get("kind") != "vertex":
+        return []
+    return [
+        f"register puts the model into Vertex AI's registry of {registry.get('project')}: tasks of the Kubeflow server "
+        "need Google credentials for it"
+    ]
 
 
 def _public_images(assembly: Assembly) -> list[str]:
@@ -95,26 +102,3 @@ def _on_one_accelerator(parameters: Mapping[str, Any]) -> list[tuple[str, str]]:
         elif section.get("distribution") == "off":
             found.append((name, "distribution: off"))
     return found
-
-
-def _local_paths(name: str, section: Mapping[str, Any]) -> list[str]:
-    source = section.get("source")
-    path = str(source.get("path", "")) if isinstance(source, Mapping) else ""
-    if not path or path.startswith(("sample:", "gs://", "/gcs/")):
-        return []
-    return [
-        f"{name}.source.path: {path} is on this machine, where no container can read it. Next: gcloud storage "
-        f"cp {path} "
-        f"gs://BUCKET/ and --set {name}.source.path=/gcs/BUCKET/{path.rsplit('/', 1)[-1]}"
-    ]
-
-
-def _local_registry(name: str, section: Mapping[str, Any]) -> list[str]:
-    registry = section.get("registry")
-    if not isinstance(registry, Mapping) or registry.get("kind", "mlflow") != "mlflow":
-        return []
-    return [
-        f"{name}.registry: an MLflow file would be written into a container and be gone with it. Next: fill in "
-        "images.serving "
-        "in cloud.yaml, which registers in Vertex AI's own registry"
-    ]

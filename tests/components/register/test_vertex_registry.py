@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pydantic import ValidationError
 
+from components.forecast import choosing
+from components.forecast.config import ModelChoice
 from components.register import bucket_files
 from components.register.candidate import Candidate
 from components.register.config import RegisterConfig, VertexConfig
@@ -81,6 +83,8 @@ def test_the_same_again_is_found_and_another_is_a_version_of_the_same_model(
     other = registry.register(dataclasses.replace(candidate, identity="f" * 16, champion=False))
     assert (other.number, other.aliases) == (2, ("candidate",))
     found = registry.find("soy-1m@champion")
+    chosen = choosing.find(ModelChoice(source="soy-1m@champion", registry=registry.config))
+    assert (str(chosen.path), chosen.name) == (f"{found.location}/model", "soy-1m/1")
     folder = f"0123456789abcdef-{bucket_files.digest(candidate.folders)}"
     assert (found.number, found.location) == (1, f"/gcs/{cloud.bucket}/runs/models/soy-1m/{folder}")
     assert registry.find("soy-1m/2").number == 2

@@ -258,14 +258,30 @@ def test_there_are_forty_of_them() -> None:
             "ingest.source.path: mine.csv is on this machine",
         ),
         ({"register": {"registry": {"kind": "mlflow"}}}, "register.registry: an MLflow file would be written into"),
+        ({"model": {"source": "runs/latest/model"}}, "--set model.source=gs://BUCKET/model"),
+        ({"model": {"source": "oil@champion", "registry": {}}}, "model.registry: an MLflow file is on this machine"),
     ],
-    ids=["unknown", "text", "bool", "number", "list", "size", "path", "registry"],
+    ids=["unknown", "text", "bool", "number", "list", "size", "path", "registry", "model", "version"],
 )
 def test_a_wrong_parameter_is_named(
     given: Spec, expected: str, good: dict[str, assembly.Assembly], settings: CloudSettings
 ) -> None:
     made = dataclasses.replace(good["l4"], parameters={**good["l4"].parameters, **given})
     assert expected in said(made, settings)
+
+
+@pytest.mark.parametrize("pipeline", ["forecast", "forecasting", "forecasting_ab"])
+def test_each_shipped_pipeline_can_be_submitted_as_it_is(pipeline: str, settings: CloudSettings) -> None:
+    assert said(assembly.assemble(pipeline, settings=settings), settings) == ""
+
+
+def test_a_server_of_ones_own_registers_in_vertex_and_is_told_so(settings: CloudSettings) -> None:
+    made = assembly.assemble("forecasting", settings=settings, profile="l4", target="kfp")
+    found = preflight.problems(made, settings, "run")
+    assert found.problems == []
+    assert "tasks of the Kubeflow server need Google credentials" in found.notes[0]
+    forecast = assembly.assemble("forecast", settings=settings, target="kfp")
+    assert "Next: --set model.source=/gcs/BUCKET/FOLDER" in said(forecast, settings)
 
 
 def test_a_missing_parameter_is_named(good: dict[str, assembly.Assembly], settings: CloudSettings) -> None:

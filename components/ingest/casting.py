@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.shared.schema import Column, Schema
+from components.ingest.notation import PLAIN, Notation
+from components.shared.schema import Column, Role, Schema
 
 # Finding each unreadable cell costs some casts; a column this bad is reported as "N or more" and not searched further.
 SEARCH_LIMIT = 1_000
 
 UTC_MICROSECONDS = pa.timestamp("us", tz="UTC")
+NUMBERS = frozenset({"float64", "float32", "int64", "int32"})
 # Text is read as the type itself, or by way of another: `2001-01-31 00:00:00` as a date, `…T05:00:00Z` as a time.
 TEXT_ROUTES = {
     pa.date32(): ((pa.date32(),), (pa.timestamp("us"), pa.date32())),
@@ -33,8 +36,9 @@ class Unreadable:
 class Caster:
     """Converts batch after batch of one source to the types of a schema."""
 
-    def __init__(self, schema: Schema) -> None:
+    def __init__(self, schema: Schema, notation: Notation = PLAIN) -> None:
         self._schema = schema
+        self._notation = notation
         self._unreadable: Counter[str] = Counter()
 
     def cast(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, dict[str, Unreadable]]:
@@ -54,16 +58,28 @@ class Caster:
         target = column.arrow_field().type
         if pa.types.is_dictionary(array.type):
             array = array.dictionary_decode()
-        converted = convert(array, target)
+        if self._notation.time_format is not None and column.role is Role.TIME and _is_text(array):
+            converted, bad = self._notation.times(array, target)
+            return converted, Unreadable(_mask(bad, len(array)), array) if bad else None
+        written = self._notation.numbers(array) if column.dtype in NUMBERS and _is_text(array) else array
+        converted = convert(written, target)
         if converted is not None:
             return _nan_as_null(converted), None
-        converted, bad = convert_piecewise(array, target, SEARCH_LIMIT - self._unreadable[column.name])
+        converted, bad = convert_piecewise(written, target, SEARCH_LIMIT - self._unreadable[column.name])
         self._unreadable[column.name] += len(bad)
-        mask = np.zeros(len(array), dtype=bool)
-        mask[bad] = True
         if self._unreadable[column.name] >= SEARCH_LIMIT:
-            mask[bad[-1] if bad else 0 :] = True
-        return _nan_as_null(converted), Unreadable(pa.array(mask), array)
+            bad = [*bad, *range(bad[-1] if bad else 0, len(array))]
+        return _nan_as_null(converted), Unreadable(_mask(bad, len(array)), array)
+
+
+def _mask(rows: Sequence[int], length: int) -> pa.BooleanArray:
+    mask = np.zeros(length, dtype=bool)
+    mask[rows] = True
+    return pa.array(mask)
+
+
+def _is_text(array: pa.Array) -> bool:
+    return bool(pa.types.is_string(array.type) or pa.types.is_large_string(array.type))
 
 
 def convert(array: pa.Array, target: pa.DataType) -> pa.Array | None:
@@ -72,7 +88,7 @@ def convert(array: pa.Array, target: pa.DataType) -> pa.Array | None:
         return array
     if pa.types.is_null(array.type) or array.null_count == len(array):
         return pa.nulls(len(array), target)
-    text = pa.types.is_string(array.type) or pa.types.is_large_string(array.type)
+    text = _is_text(array)
     if text and target != pa.string():
         array = pc.utf8_trim_whitespace(array)
     for route in TEXT_ROUTES.get(target, ((target,),)) if text else ((target,),):

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from components.ingest.config import IngestConfig
 from components.ingest.filters import Condition
+from components.ingest.notation import PLAIN, Notation
 from components.ingest.paths import existing_file
 from components.ingest.source import FirstRows
 from components.ingest.text_numbers import TextColumn, judge
@@ -31,20 +32,23 @@ class Expected:
     left_out: tuple[str, ...] = ()
 
 
-def expected(config: IngestConfig, offered: pa.Schema, first_rows: FirstRows | None = None) -> Expected:
+def expected(
+    config: IngestConfig, offered: pa.Schema, first_rows: FirstRows | None = None, notation: Notation = PLAIN
+) -> Expected:
     """Columns the table must have.
 
     Args:
         config: its ``catalog``, or ``time``, ``target`` and ``entity``.
         offered: columns and types of the source.
         first_rows: of the source, if its types are a guess.
+        notation: how the source writes numbers and times.
 
     Raises:
         InputError: the catalog names no usable time column, the named columns do not exist or have a type that cannot
             serve, ``columns`` selects unknown names, or a column of numbers has cells that make it text.
     """
     if config.catalog is None:
-        schema, left_out = _inferred(config, offered, first_rows)
+        schema, left_out = _inferred(config, offered, first_rows, notation)
     else:
         catalog = config.catalog
         schema = Schema.from_yaml(existing_file(catalog)) if isinstance(catalog, str) else catalog
@@ -74,28 +78,31 @@ def _visible(name: str) -> str:
     return name if name == name.strip() else repr(name)
 
 
-def _inferred(config: IngestConfig, offered: pa.Schema, first_rows: FirstRows | None) -> tuple[Schema, tuple[str, ...]]:
+def _inferred(
+    config: IngestConfig, offered: pa.Schema, first_rows: FirstRows | None, notation: Notation
+) -> tuple[Schema, tuple[str, ...]]:
     """Numbers are features, the named columns have their roles, anything else is left out."""
     named = ((config.time, Role.TIME), (config.target, Role.TARGET), (config.entity, Role.ENTITY))
     roles = {name: role for name, role in named if name is not None}
     problems = [f"ingest.{role}: {_unknown(n, offered.names)}" for n, role in roles.items() if n not in offered.names]
-    texts = _texts(config, offered, first_rows)
+    texts = _texts(config, offered, first_rows, notation)
     columns, left_out = [], []
     for field in offered:
         if not field.name:  # pandas writes its row numbers so: as a feature they would only say how late it is
             left_out.append(UNNAMED)
             continue
         role, dtype = roles.get(field.name, Role.FEATURE), dtype_of(field.type)
-        if role is Role.TIME and (dtype == "string" or pa.types.is_null(field.type)):
+        if role is Role.TIME and (dtype == "string" or pa.types.is_null(field.type) or notation.time_format):
             dtype = "timestamp"
         if role is Role.TIME and dtype not in TEMPORAL:
-            problems.append(f"ingest.time: {field.name} holds {field.type}, expected dates or times")
+            hint = "; if they are written as 20010131, set source.time_format: '%Y%m%d'" if first_rows else ""
+            problems.append(f"ingest.time: {field.name} holds {field.type}, expected dates or times{hint}")
         elif role is Role.TARGET and dtype not in NUMERIC:
             problems.append(
                 f"ingest.target: {field.name} holds {field.type}, expected numbers{_bad_cells(texts, field.name)}"
             )
         elif field.name in texts and texts[field.name].mostly_numbers:
-            remedy = "fix the values, or leave the column out by naming those to keep in ingest.columns"
+            remedy = f"{texts[field.name].remedy}, or leave the column out by naming those to keep in ingest.columns"
             problems.append(f"{texts[field.name].unreadable}; the column looks like numbers: {remedy}")
         elif role is Role.FEATURE and dtype not in NUMERIC:
             left_out.append(f"{field.name} ({field.type})")
@@ -108,18 +115,22 @@ def _inferred(config: IngestConfig, offered: pa.Schema, first_rows: FirstRows | 
     return Schema(columns=tuple(columns)), tuple(left_out)
 
 
-def _texts(config: IngestConfig, offered: pa.Schema, first_rows: FirstRows | None) -> dict[str, TextColumn]:
+def _texts(
+    config: IngestConfig, offered: pa.Schema, first_rows: FirstRows | None, notation: Notation
+) -> dict[str, TextColumn]:
     """Text columns that somebody wants as numbers: the target, and features that are not deselected."""
     kept = {*(offered.names if config.columns is None else config.columns), config.target} - {
         config.time,
         config.entity,
     }
     names = [field.name for field in offered if field.name and field.name in kept and dtype_of(field.type) == "string"]
-    return judge(first_rows(names)) if first_rows is not None and names else {}
+    return judge(first_rows(names), notation) if first_rows is not None and names else {}
 
 
 def _bad_cells(texts: Mapping[str, TextColumn], name: str) -> str:
-    return f": {str(texts[name].unreadable).removeprefix(f'{name}: ')}; fix the values" if name in texts else ""
+    if name not in texts:
+        return ""
+    return f": {str(texts[name].unreadable).removeprefix(f'{name}: ')}; {texts[name].remedy}"
 
 
 def dtype_of(arrow_type: pa.DataType) -> DType | None:

@@ -33,6 +33,18 @@ def _moment(value: Any) -> Any:
     return moment.date().isoformat() if len(text) == len("2001-01-31") else moment.isoformat()
 
 
+def _time_format(form: str) -> str:
+    """A form of strptime that says the whole date; without a year every row would be of 1900."""
+    moment = datetime(2021, 12, 31)
+    try:
+        read = datetime.strptime(moment.strftime(form), form)
+    except ValueError as error:
+        raise ValueError(f"{form!r} is no form of dates: {error}; expected one such as %d/%m/%Y") from None
+    if (read.year, read.month, read.day) != (2021, 12, 31):
+        raise ValueError(f"{form!r} lacks the year, the month or the day; expected a form such as %d/%m/%Y")
+    return form
+
+
 def _text_encoding(name: str) -> str:
     try:
         # Not codecs.lookup alone: it also knows hex, zip and others that make no text.
@@ -80,6 +92,17 @@ class CsvSource(StrictModel):
     null_values: tuple[str, ...] = ("", "NA", "N/A", "NaN", "nan", "null", "NULL")
     """Cells with exactly this text are missing."""
     encoding: Annotated[str, AfterValidator(_text_encoding)] = "utf-8"
+    decimal: Literal[".", ","] = "."
+    thousands: Literal["", ",", ".", " ", "'"] = ""
+    """Mark between groups of three digits, as the comma in 1,234.5; none by default."""
+    time_format: Annotated[str, AfterValidator(_time_format)] | None = None
+    """How the time column is written where not as in ISO 8601: %d/%m/%Y, %Y%m%d; the letters are those of strptime."""
+
+    @model_validator(mode="after")
+    def _marks_differ(self) -> Self:
+        if self.decimal == self.thousands:
+            raise ValueError(f"`decimal` and `thousands` are both {self.decimal!r}, but must differ")
+        return self
 
 
 class ParquetSource(StrictModel):

@@ -10,8 +10,10 @@ import pyarrow as pa
 import pyarrow.csv as pv
 import pyarrow.parquet as pq
 
+from components.ingest.casting import convert
 from components.ingest.config import CsvSource, ParquetSource
 from components.ingest.filters import expression_of, pushable
+from components.ingest.notation import Notation
 from components.ingest.paths import files_of
 from components.ingest.source import Request, Source
 from components.shared.errors import InputError
@@ -68,7 +70,8 @@ def row_groups(parquet: pq.ParquetFile, file: Path, request: Request) -> list[in
 def open_csv(config: CsvSource) -> Iterator[Source]:
     """Open CSV files. Cells arrive as text and get the catalog's types later, so that each bad cell can be named."""
     files = files_of(config.path, (".csv", ".csv.gz"))
-    schema = _schema_of_all(files, lambda file: _csv_schema(file, config))
+    notation = Notation(config.decimal, config.thousands, config.time_format)
+    schema = _schema_of_all(files, lambda file: _csv_schema(file, config, notation))
     malformed = MalformedLines()
 
     def read(request: Request) -> Iterator[pa.RecordBatch]:
@@ -76,7 +79,10 @@ def open_csv(config: CsvSource) -> Iterator[Source]:
             yield from _csv_batches(file, config, request, malformed)
         malformed.report(source.problems)
 
-    source = Source(config.path, schema, read, first_rows=lambda names: _csv_first_rows(files[0], config, names))
+    def first_rows(names: Sequence[str]) -> pa.RecordBatch:
+        return _csv_first_rows(files[0], config, names)
+
+    source = Source(config.path, schema, read, first_rows=first_rows, notation=notation)
     yield source
 
 
@@ -103,14 +109,23 @@ class MalformedLines:
             problems.append(f"{self._count:,} {noun} not have one cell a column; first: {', '.join(self._first)}")
 
 
-def _csv_schema(file: Path, config: CsvSource) -> pa.Schema:
+def _csv_schema(file: Path, config: CsvSource, notation: Notation) -> pa.Schema:
     """Types guessed from the first block. Whole numbers count as decimal ones: a later block may have some."""
     convert = pv.ConvertOptions(null_values=config.null_values, strings_can_be_null=True)
     _check_text(file, config)
     with _explained(file, "CSV"), _csv_reader(file, config, convert, MalformedLines()) as reader:
         _check_delimiter(file, reader.schema.names)
-        types = [pa.float64() if pa.types.is_integer(type_) else type_ for type_ in reader.schema.types]
+        first = next(iter(reader), pa.RecordBatch.from_pylist([], schema=reader.schema))
+        types = [_csv_type(cells, notation) for cells in first.columns]
         return pa.schema(zip(reader.schema.names, types, strict=True))
+
+
+def _csv_type(cells: pa.Array, notation: Notation) -> pa.DataType:
+    if pa.types.is_integer(cells.type):
+        return pa.float64()
+    if notation.plain_numbers or not pa.types.is_string(cells.type):
+        return cells.type
+    return cells.type if convert(notation.numbers(cells), pa.float64()) is None else pa.float64()
 
 
 def _check_text(file: Path, config: CsvSource) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from components.ingest.filters import Condition
+from components.ingest.notation import PLAIN, Notation
 
 FirstRows = Callable[[Sequence[str]], pa.RecordBatch]
 
@@ -36,7 +37,8 @@ class Source:
     """An opened source.
 
     ``problems`` grows while reading, with rows that have no batch to be reported in (a CSV line with too few cells).
-    ``first_rows`` reads some columns of the first rows as text, where types are a guess from text (CSV).
+    ``first_rows`` reads some columns of the first rows as text, where types are a guess from text (CSV), and
+    ``notation`` says how that text is to be read.
     ``facts`` are plain values worth keeping with the table, such as the bytes a query reads. ``ordered`` sources give
     rows in the order that a request asks for.
     """
@@ -47,4 +49,5 @@ class Source:
     problems: list[str] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
     first_rows: FirstRows | None = None
+    notation: Notation = PLAIN
     ordered: bool = False

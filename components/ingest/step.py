@@ -44,13 +44,13 @@ def run(config: IngestConfig, table_path: str | Path) -> dict[str, Any]:
     """
     workspace = Path(f"{table_path}.progress")
     with open_source(config.source) as source:
-        columns = catalog.expected(config, source.schema, source.first_rows)
+        columns = catalog.expected(config, source.schema, source.first_rows, source.notation)
         if columns.left_out:
             LOGGER.warning("columns left out, only numbers can be features: %s", ", ".join(columns.left_out))
         conditions = conditions_of(config, columns.schema)
         problems = catalog.differences(config, columns, conditions, source.schema)
         present = _readable(columns, conditions, source, problems)
-        validator = Validator(present)
+        validator = Validator(present, source.notation if source.first_rows else None)
         request = _request(config, present, conditions, workspace)
         batches = _checked(source, present, request, validator, problems)
         with _disk_full_explained(table_path):
@@ -87,7 +87,7 @@ def _checked(
     source: Source, present: Schema, request: Request, validator: Validator, problems: list[str]
 ) -> Iterator[pa.RecordBatch]:
     """Yield typed, filtered rows while they are clean; raise with everything found once the source is exhausted."""
-    caster, reported = Caster(present), time.monotonic()
+    caster, reported = Caster(present, source.notation), time.monotonic()
     for raw in source.read(request):
         batch, unreadable = rows_where(request.conditions, *caster.cast(raw))
         validator.check(batch, unreadable)

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.ingest.casting import SEARCH_LIMIT, convert_piecewise
+from components.ingest.notation import Notation, has_marks
 from components.ingest.validation import FIRST_ROWS, Finding
 
 # Also 1,234.5 and 1 234 and 12.5% and 1,5: numbers to a person, text to a reader of CSV.
@@ -20,20 +21,24 @@ MOSTLY = 0.5
 
 @dataclass(frozen=True)
 class TextColumn:
-    """``unreadable`` describes the cells that are no plain numbers, by row from 1."""
+    """``unreadable`` describes the cells that are no plain numbers, by row from 1; ``remedy`` what to do about them."""
 
     mostly_numbers: bool
     unreadable: Finding
+    remedy: str
 
 
-def judge(rows: pa.RecordBatch) -> dict[str, TextColumn]:
+def judge(rows: pa.RecordBatch, notation: Notation) -> dict[str, TextColumn]:
     """Look at the first rows of text columns; a column counts as numbers if half of its cells with a value do."""
-    return {name: _judge(name, rows.column(name)) for name in rows.schema.names}
+    return {name: _judge(name, rows.column(name), notation) for name in rows.schema.names}
 
 
-def _judge(name: str, cells: pa.Array) -> TextColumn:
+def _judge(name: str, cells: pa.Array, notation: Notation) -> TextColumn:
     like = pc.match_substring_regex(cells, NUMBER_LIKE).true_count
-    _, bad = convert_piecewise(cells, pa.float64(), SEARCH_LIMIT)
+    _, bad = convert_piecewise(notation.numbers(cells), pa.float64(), SEARCH_LIMIT)
     first = [(row + 1, cells[row].as_py()) for row in bad[:FIRST_ROWS]]
     finding = Finding(name, "that cannot be read as numbers", len(bad), first, SEARCH_LIMIT)
-    return TextColumn(like > 0 and like >= MOSTLY * (len(cells) - cells.null_count), finding)
+    remedy = "fix the values"
+    if has_marks(cells.take(pa.array(bad, pa.int64()))):
+        remedy += ", say how they are written with source.decimal and source.thousands"
+    return TextColumn(like > 0 and like >= MOSTLY * (len(cells) - cells.null_count), finding, remedy)

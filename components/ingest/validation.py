@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.ingest.casting import SEARCH_LIMIT, Unreadable
+from components.ingest.notation import Notation, has_marks
 from components.ingest.ordering import TimeOrder
 from components.shared.schema import Column, Role, Schema
 
@@ -20,18 +21,22 @@ NUMERIC = {"float64", "float32", "int64", "int32"}
 
 @dataclass
 class Finding:
-    """One rule that one column breaks. ``first`` holds row numbers, counted from 1, with their values."""
+    """One rule that one column breaks.
+
+    ``first`` holds row numbers, counted from 1, with their values; ``remedy`` says what to type.
+    """
 
     column: str
     rule: str
     count: int = 0
     first: list[tuple[int, Any]] = field(default_factory=list)
     limit: int | None = None
+    remedy: str = ""
 
     def __str__(self) -> str:
         count = f"{self.count:,}" if self.limit is None or self.count < self.limit else f"{self.limit:,} or more"
         rows = ", ".join(f"row {row:,} ({_shown(value)})" for row, value in self.first)
-        return f"{self.column}: {count} {'row' if self.count == 1 else 'rows'} {self.rule}; first: {rows}"
+        return f"{self.column}: {count} {'row' if self.count == 1 else 'rows'} {self.rule}; first: {rows}{self.remedy}"
 
 
 def _shown(value: Any) -> str:
@@ -42,13 +47,17 @@ def _shown(value: Any) -> str:
 
 
 class Validator:
-    """Keeps counts and first rows of every broken rule; its memory does not grow with the table."""
+    """Keeps counts and first rows of every broken rule; its memory does not grow with the table.
 
-    def __init__(self, schema: Schema) -> None:
+    ``notation`` is that of a source of text, None for others.
+    """
+
+    def __init__(self, schema: Schema, notation: Notation | None = None) -> None:
         self.rows = 0
         self.first_time: Any = None
         self.last_time: Any = None
         self._schema = schema
+        self._notation = notation
         self._findings: dict[tuple[str, str], Finding] = {}
         self._missing: Counter[str] = Counter()
         self._first_missing: dict[str, list[int]] = {}
@@ -66,7 +75,8 @@ class Validator:
         for column in self._schema.columns:
             array, bad = batch.column(column.name), unreadable.get(column.name)
             if bad is not None:
-                self._note(column.name, _unreadable_as(column), bad.mask, bad.originals, limit=SEARCH_LIMIT)
+                rule, remedy = self._unreadable_as(column, bad)
+                self._note(column.name, rule, bad.mask, bad.originals, limit=SEARCH_LIMIT, remedy=remedy)
             self._check_missing(column, array, bad)
             if column.dtype in NUMERIC:
                 self._check_numbers(column, array)
@@ -118,23 +128,37 @@ class Validator:
         entities = batch.column(self._entity.name) if self._entity is not None else None
         repeated, backwards = self._order.check(times, entities)
         within = f" of the same {self._entity.name}" if self._entity is not None else ""
-        for positions, rule in (
-            (repeated, f"with the time of the row before{within} (duplicate)"),
-            (backwards, f"earlier than the row before{within} (not sorted)"),
+        series = "" if within else ", or name the column that tells several series apart as ingest.entity"
+        for positions, rule, remedy in (
+            (repeated, f"with the time of the row before{within} (duplicate)", f"keep one row a time{series}"),
+            (backwards, f"earlier than the row before{within} (not sorted)", f"put the oldest row first{series}"),
         ):
             if len(positions):
                 mask = np.zeros(len(times), dtype=bool)
                 mask[positions] = True
-                self._note(column.name, rule, pa.array(mask), times)
+                self._note(column.name, rule, pa.array(mask), times, remedy=f"; {remedy}")
         extremes = pc.min_max(times).as_py()
         if extremes["min"] is not None:
             self.first_time = min(filter(None, (self.first_time, extremes["min"])))
             self.last_time = max(filter(None, (self.last_time, extremes["max"])))
 
-    def _note(self, column: str, rule: str, mask: pa.Array, values: pa.Array, limit: int | None = None) -> None:
+    def _unreadable_as(self, column: Column, bad: Unreadable) -> tuple[str, str]:
+        """The rule that unreadable cells break, and the remedy."""
+        told = self._notation.time_format if self._notation is not None and column.role is Role.TIME else None
+        form = told or {"date": "YYYY-MM-DD", "timestamp": "YYYY-MM-DD hh:mm:ss"}.get(column.dtype)
+        rule, remedy = f"that cannot be read as {column.dtype}{f' ({form})' if form else ''}", ""
+        if self._notation is not None and column.role is Role.TIME and not told:
+            remedy = "; if all are written so, set source.time_format, for example '%d/%m/%Y'"
+        if self._notation is not None and column.dtype in NUMERIC and has_marks(bad.originals.filter(bad.mask)):
+            remedy = "; say how numbers are written with source.decimal and source.thousands"
+        return rule, remedy
+
+    def _note(
+        self, column: str, rule: str, mask: pa.Array, values: pa.Array, limit: int | None = None, remedy: str = ""
+    ) -> None:
         if not mask.true_count:
             return
-        finding = self._findings.setdefault((column, rule), Finding(column, rule, limit=limit))
+        finding = self._findings.setdefault((column, rule), Finding(column, rule, limit=limit, remedy=remedy))
         finding.count += mask.true_count
         wanted = _positions(mask, FIRST_ROWS - len(finding.first))
         finding.first += [(self.rows + 1 + row, values[row].as_py()) for row in wanted]
@@ -144,8 +168,3 @@ def _positions(mask: pa.BooleanArray, limit: int) -> list[int]:
     """The first positions where a mask is true. Not by way of NumPy: Arrow would load pandas for that."""
     positions: list[int] = pc.indices_nonzero(mask).slice(0, limit).to_pylist()
     return positions
-
-
-def _unreadable_as(column: Column) -> str:
-    hint = {"date": " (YYYY-MM-DD)", "timestamp": " (YYYY-MM-DD hh:mm:ss)"}.get(column.dtype, "")
-    return f"that cannot be read as {column.dtype}{hint}"

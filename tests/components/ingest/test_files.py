@@ -145,7 +145,8 @@ def test_numbers_with_bad_cells_are_refused_not_left_out(
     (tmp_path / "t.csv").write_text("day,x,v\n" + "".join(lines))
     with pytest.raises(InputError, match=message.removeprefix("- ")) as caught:
         ingest(csv(tmp_path / "t.csv"), **NAMED)
-    assert "fix the values, or leave the column out" in str(caught.value)
+    assert "or leave the column out by naming those to keep in ingest.columns" in str(caught.value)
+    assert ("source.decimal and source.thousands" in str(caught.value)) == ("1,234" in cells[0])
     assert ingest(csv(tmp_path / "t.csv"), **NAMED, columns=["x"]).column_names == ["day", "x"]
 
 

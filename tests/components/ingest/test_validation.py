@@ -27,6 +27,10 @@ BAD = """date,x,n,y,surplus
 2001-01-02 00:00:00,,3,-inf,1
 """
 
+SERIES = ", or name the column that tells several series apart as ingest.entity"
+ONE_A_TIME, OLDEST_FIRST = f"; keep one row a time{SERIES}", f"; put the oldest row first{SERIES}"
+FORM = "; if all are written so, set source.time_format, for example '%d/%m/%Y'"
+
 
 def problems_of(tmp_path: Path, ingest: Any, text: str, **section: Any) -> list[str]:
     (tmp_path / "bad.csv").write_text(text)
@@ -43,9 +47,9 @@ def test_every_violation_is_reported_at_once(tmp_path: Path, ingest: Any, batch_
         "gone: missing from the source",
         "surplus: extra column that the catalog does not name; add it to the catalog, or set ingest.on_extra: ignore",
         "1 line does not have one cell a column; first: line 4 has 4 ('2001-01-05,abc,3,2')",
-        "date: 1 row that cannot be read as date (YYYY-MM-DD); first: row 5 ('2001-13-03')",
-        "date: 1 row with the time of the row before (duplicate); first: row 2 (2001-01-01)",
-        "date: 1 row earlier than the row before (not sorted); first: row 6 (2001-01-02)",
+        "date: 1 row that cannot be read as date (YYYY-MM-DD); first: row 5 ('2001-13-03')" + FORM,
+        "date: 1 row with the time of the row before (duplicate); first: row 2 (2001-01-01)" + ONE_A_TIME,
+        "date: 1 row earlier than the row before (not sorted); first: row 6 (2001-01-02)" + OLDEST_FIRST,
         "date: 1 row without a value (16.67% of 6; at most 0.00% allowed); first: row 4 (missing)",
         "x: 1 row that cannot be read as float64; first: row 3 ('abc')",
         "x: 1 row below 0; first: row 2 (-5.0)",
@@ -58,7 +62,7 @@ def test_every_violation_is_reported_at_once(tmp_path: Path, ingest: Any, batch_
 
 def test_an_unreadable_cell_under_a_condition_is_reported_not_dropped(tmp_path: Path, ingest: Any) -> None:
     found = problems_of(tmp_path, ingest, BAD, start="2001-01-04")
-    assert "date: 1 row that cannot be read as date (YYYY-MM-DD); first: row 1 ('2001-13-03')" in found
+    assert "date: 1 row that cannot be read as date (YYYY-MM-DD); first: row 1 ('2001-13-03')" + FORM in found
     assert not [problem for problem in found if "duplicate" in problem or "below" in problem]
 
 
@@ -110,7 +114,9 @@ def test_times_are_judged_within_each_entity(tmp_path: Path, ingest: Any) -> Non
     (tmp_path / "table").rmdir()
     bad = "\n".join([good, "2001-01-02,a,1", "2000-12-31,b,1", "2001-01-03,,1"])
     assert problems_of(tmp_path, ingest, bad, catalog=catalog) == [
-        "date: 1 row with the time of the row before of the same symbol (duplicate); first: row 4 (2001-01-02)",
-        "date: 1 row earlier than the row before of the same symbol (not sorted); first: row 5 (2000-12-31)",
+        "date: 1 row with the time of the row before of the same symbol (duplicate); first: row 4 (2001-01-02); "
+        "keep one row a time",
+        "date: 1 row earlier than the row before of the same symbol (not sorted); first: row 5 (2000-12-31); "
+        "put the oldest row first",
         "symbol: 1 row without a value (16.67% of 6; at most 0.00% allowed); first: row 6 (missing)",
     ]

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from components.shared.config import StrictModel, read_yaml, validate
 from components.shared.errors import InputError, TandemError
-from pipelines.cloud import placement, query
+from pipelines.cloud import loads, query
 from pipelines.cloud.assembly import Assembly
 from pipelines.cloud.google import Google
+from pipelines.cloud.loads import Load
 from pipelines.cloud.past_runs import hours_of_past_runs
 from pipelines.cloud.settings import CloudSettings
 
@@ -51,6 +52,8 @@ class Estimate:
     run: float
     scanned: float
     basis: str
+    notes: tuple[str, ...] = ()
+    """What is not in it."""
 
     @property
     def total(self) -> float:
@@ -65,7 +68,8 @@ class Estimate:
         shown.append(f"  {'pipeline run':<16} {'':<42} {'':>8}  ${self.run:8.2f}")
         if self.scanned:
             shown.append(f"  {'BigQuery':<16} {'':<42} {'':>8}  ${self.scanned:8.2f}")
-        return [*shown, f"  {'total':<16} {'':<42} {'':>8}  ${self.total:8.2f}"]
+        shown.append(f"  {'total':<16} {'':<42} {'':>8}  ${self.total:8.2f}")
+        return [*shown, *(f"  {note}" for note in self.notes)]
 
 
 def estimate(
@@ -94,21 +98,16 @@ def estimate(
         else f"a guess of profile {assembly.profile_name}"
     )
     training = hours if hours is not None else past.hours if past else profile.hours
-    items = []
-    for label, trains in _tasks(assembly):
-        machine, count, took = (
-            (profile.machine, profile.workers, training) if trains else (profile.others, 1, OTHER_HOURS)
-        )
-        rate = _rate(table, machine, profile.accelerator if trains else "", profile.accelerators)
-        if trains and profile.spot:
-            rate *= table.spot
-        shown = machine + (f" + {profile.accelerators} {profile.accelerator}" if trains and profile.accelerator else "")
-        items.append(
-            Item(label, shown + (" spot" if trains and profile.spot else ""), count, took, rate * count * took)
-        )
-    return Estimate(
-        tuple(items), table.run, _scanned(assembly, table, google), f"prices of {table.date}; hours: {basis}"
-    )
+    tasks = loads.of(assembly, settings)
+    items = tuple(_item(load, OTHER_HOURS if load.briefly else training, table) for load in tasks.known)
+    basis = f"prices of {table.date}; hours: {basis}"
+    return Estimate(items, table.run, _scanned(assembly, table, google), basis, tuple(tasks.notes))
+
+
+def _item(load: Load, hours: float, table: Prices) -> Item:
+    rate = _rate(table, load.machine, load.accelerator, load.accelerators) * (table.spot if load.spot else 1)
+    machine = load.machine + (f" + {load.accelerators} {load.accelerator}" if load.accelerator else "")
+    return Item(load.what, machine + (" spot" if load.spot else ""), load.count, hours, rate * load.count * hours)
 
 
 @cache
@@ -119,17 +118,6 @@ def prices(path: Path | None) -> Prices:
         InputError: it cannot be read, or is not such a table.
     """
     return validate(Prices, read_yaml(path or TABLE))
-
-
-def _tasks(assembly: Assembly) -> list[tuple[str, bool]]:
-    """Executors of this project's own tasks, and whether each trains; Google's launchers cost next to nothing."""
-    out = []
-    for label, executor in assembly.spec["deploymentSpec"]["executors"].items():
-        container = executor.get("container") or {}
-        wrapped = any("container.v1.custom_job" in str(word) for word in container.get("command", []))
-        if wrapped or placement.function_of(container):
-            out.append((label.removeprefix("exec-"), wrapped or placement.trains(container)))
-    return out
 
 
 def _rate(table: Prices, machine: str, accelerator: str, count: int) -> float:

@@ -46,6 +46,18 @@ def get(name: str) -> Machine | None:
     return table().machines.get(name)
 
 
+def smallest(cpu: float, memory: float, accelerator: str, count: int) -> str | None:
+    """The machine with the fewest CPUs that has this much, in CPUs and GB; a task that asks for nothing gets 4 CPUs."""
+    cpu, memory = max(cpu, 4), max(memory, 16)
+    fitting = [
+        (known.cpu, known.memory, name)
+        for name, known in table().machines.items()
+        if known.cpu >= cpu and known.memory >= memory and not known.topology
+        and (count in known.accelerators.get(accelerator, []) if accelerator else not known.built_in)
+    ]  # fmt: skip
+    return min(fitting)[2] if fitting else None
+
+
 def problems(machine: str, accelerator: str, count: int, *, topology: str = "", workers: int = 1) -> list[str]:
     """Why Vertex AI would refuse this machine with these accelerators, each with the remedy."""
     known = get(machine)

@@ -132,6 +132,26 @@ def test_a_guess_becomes_what_past_runs_took(cloud: Cloud) -> None:
     assert "3.00 h  $    1.18" in past.output
 
 
+def test_what_somebody_elses_pipeline_takes_is_counted(cloud: Cloud) -> None:
+    """Eight A100 on a container of their own, and a component four times in a loop, were nothing and once."""
+    from cloud import theirs
+
+    path = theirs.write(cloud.folder / "theirs.yaml")
+    done = cloud.type("cost", str(path), "--hours", "2", "--offline")
+    assert re.search(r"big +a2-highgpu-8g \+ 8 NVIDIA_TESLA_A100 +2\.00 h  \$   67\.59", done.output), done.output
+    assert re.search(r"one +4 x e2-highmem-8 +2\.00 h  \$    3\.33", done.output)
+    assert "not in the estimate is one-2: no machine of the table has 0 CPUs, 0 GB and 8 NVIDIA_TESLA_T4" in done.output
+    assert "is counted once: how many items it loops over, only the run knows" in done.output
+    assert cloud.type("submit", str(path), "--dry-run", "--hours", "2", "--max-cost", "10").exit_code == 2
+
+
+def test_every_machine_of_a_custom_job_is_counted(cloud: Cloud) -> None:
+    done = cloud.type("cost", "forecasting", "--profile", "l4x4-workers", "--hours", "2", "--offline")
+    assert re.search(r"train +4 x g2-standard-8 \+ 1 NVIDIA_L4 +2\.00 h  \$    7\.86", done.output), done.output
+    twin = cloud.type("cost", "forecasting_ab", "--offline")
+    assert "not in the estimate is what Google's services bill for bigquery-create-model-job" in twin.output
+
+
 def test_a_machine_without_a_price_is_named(cloud: Cloud) -> None:
     (cloud.folder / "prices.yaml").write_text(
         "{date: 2026-11, machines: {e2-standard-4: 0.1}, accelerators: {}, spot: 0.4, run: 0.03, bigquery_tib: 6}"

@@ -3,7 +3,8 @@
     python containers/build.py images [cpu gpu tpu serving]             build, tag tandem-KIND:VERSION-REVISION
     python containers/build.py push --registry HOST/PROJECT/REPOSITORY  push them; write containers/images.lock.json
 
-``make images`` and ``make push REGISTRY=…`` run it. ``--base-image`` takes another base, ``--test`` the test stage.
+``make images`` and ``make push REGISTRY=…`` run it. ``--base-image`` takes another base, ``--test`` the test stage,
+``--build-arg NAME=VALUE`` sets an ARG of the Dockerfile.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -55,7 +57,9 @@ def tag() -> str:
     return f"{version()}-{commit[:12]}" + (f"-{dirty}" if dirty else "")
 
 
-def build_command(engine: str, kind: str, *, base_image: str = "", test: bool = False) -> list[str]:
+def build_command(
+    engine: str, kind: str, *, base_image: str = "", test: bool = False, build_args: Sequence[str] = ()
+) -> list[str]:
     """The engine's command that builds one image."""
     command = [engine, *{"docker": ["build"], "podman": ["build"], "buildah": ["build", "--layers"]}[engine]]
     if engine != "docker":
@@ -66,6 +70,8 @@ def build_command(engine: str, kind: str, *, base_image: str = "", test: bool = 
     command += ["--build-arg", f"VERSION={version()}", "--build-arg", f"REVISION={revision()}"]
     if base_image:
         command += ["--build-arg", f"BASE_IMAGE={base_image}"]
+    for pair in build_args:
+        command += ["--build-arg", pair]
     return [*command, "--tag", f"tandem-{kind}{'-test' if test else ''}:{tag()}", "."]
 
 
@@ -107,14 +113,20 @@ def main() -> None:
     )
     parser.add_argument("--engine", choices=ENGINES, help="instead of the first that is installed")
     parser.add_argument("--base-image", default="", help="instead of the one the Dockerfiles name")
+    parser.add_argument(
+        "--build-arg", dest="build_args", action="append", default=[], metavar="NAME=VALUE",
+        help="an ARG of the Dockerfiles, for example UID=0 or UV_DEFAULT_INDEX=…",
+    )  # fmt: skip
     parser.add_argument("--test", action="store_true", help="build the test stage, which runs the stages' own tests")
     given = parser.parse_args()
+    if wrong := [pair for pair in given.build_args if not re.match(r"[A-Z_]+=", pair)]:
+        parser.error(f"--build-arg {', '.join(wrong)}: expected NAME=VALUE, for example UID=0")
     if unknown := [kind for kind in given.kinds if kind not in KINDS]:
         parser.error(f"unknown image {', '.join(unknown)}; there are {', '.join(KINDS)}")
     engine, kinds = find_engine(given.engine or ""), given.kinds or list(KINDS)
     if given.verb == "images":
         for kind in kinds:
-            run(build_command(engine, kind, base_image=given.base_image, test=given.test))
+            run(build_command(engine, kind, base_image=given.base_image, test=given.test, build_args=given.build_args))
         return
     if not REGISTRY.match(given.registry):
         parser.error(

@@ -8,6 +8,9 @@ FROM ${BASE_IMAGE} AS builder
 ARG LOCK=linux-gpu
 # Extras of pyproject.toml to install at the lock's versions; empty for everything in the lock.
 ARG EXTRAS="gpu boosting cloud explain tensorboard tune"
+# Where packages come from, if not from the public index, for pip and for uv; what comes must have the lock's hashes.
+ARG PIP_INDEX_URL
+ARG UV_DEFAULT_INDEX
 WORKDIR /build
 COPY pyproject.toml ./
 COPY requirements ./requirements
@@ -62,6 +65,7 @@ LABEL org.opencontainers.image.title="tandem-gpu" \
 FROM runtime AS test
 # Rooms whose tests are run, such as "ingest train"; empty for all that kfp_config.ini names.
 ARG STAGES=""
+ARG UV_DEFAULT_INDEX
 USER 0
 COPY --from=builder /opt/tools /opt/tools
 COPY pyproject.toml ./

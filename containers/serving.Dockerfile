@@ -7,6 +7,9 @@ FROM ${BASE_IMAGE} AS builder
 ARG LOCK=linux-cpu
 # Extras of pyproject.toml to install at the lock's versions; empty for everything in the lock.
 ARG EXTRAS="cpu boosting cloud"
+# Where packages come from, if not from the public index, for pip and for uv; what comes must have the lock's hashes.
+ARG PIP_INDEX_URL
+ARG UV_DEFAULT_INDEX
 WORKDIR /build
 COPY pyproject.toml ./
 COPY requirements ./requirements
@@ -57,6 +60,7 @@ LABEL org.opencontainers.image.title="tandem-serving" \
 # -- test: the stages' own tests, against exactly what runs in the cloud ----------------------------------------------
 FROM runtime AS test
 ARG STAGES="serving scenario"
+ARG UV_DEFAULT_INDEX
 USER 0
 COPY --from=builder /opt/tools /opt/tools
 COPY pyproject.toml ./

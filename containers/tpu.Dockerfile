@@ -8,6 +8,9 @@ FROM ${BASE_IMAGE} AS builder
 ARG LOCK=linux-tpu
 # Extras of pyproject.toml to install at the lock's versions; empty for everything in the lock.
 ARG EXTRAS="tpu boosting cloud explain tensorboard tune"
+# Where packages come from, if not from the public index, for pip and for uv; what comes must have the lock's hashes.
+ARG PIP_INDEX_URL
+ARG UV_DEFAULT_INDEX
 WORKDIR /build
 COPY pyproject.toml ./
 COPY requirements ./requirements
@@ -61,6 +64,7 @@ FROM runtime AS test
 ENV TPU_SKIP_MDS_QUERY=1
 # Rooms whose tests are run, such as "ingest train"; empty for all that kfp_config.ini names.
 ARG STAGES=""
+ARG UV_DEFAULT_INDEX
 USER 0
 COPY --from=builder /opt/tools /opt/tools
 COPY pyproject.toml ./

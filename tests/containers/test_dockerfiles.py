@@ -68,6 +68,15 @@ def test_the_runtime_has_a_user_labels_and_the_components(kind: str) -> None:
     assert dockerfile(kind).rstrip().endswith("FROM runtime")  # what is built when no target is named
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_packages_can_come_from_another_index(kind: str) -> None:
+    builder = stage(kind, "builder")
+    assert builder.index("ARG PIP_INDEX_URL\n") < builder.index("RUN ")
+    for name in ("builder", "test"):
+        text = stage(kind, name)
+        assert text.index("ARG UV_DEFAULT_INDEX\n") < text.index("RUN ")
+
+
 def test_hardware_is_said_in_the_environment() -> None:
     assert "NVIDIA_VISIBLE_DEVICES=all" in stage("gpu", "runtime")
     assert "NVIDIA_DRIVER_CAPABILITIES=compute,utility" in stage("gpu", "runtime")
@@ -118,5 +127,12 @@ def test_the_cloud_build_has_the_project_s_version() -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     assert build["substitutions"]["_VERSION"] == version
     assert {image.split("tandem-")[1].split(":")[0] for image in build["images"]} == set(KINDS)
+    base = re.search(r"^ARG BASE_IMAGE=(\S+)$", dockerfile("cpu"), re.MULTILINE)
+    assert base is not None
+    assert build["substitutions"]["_BASE_IMAGE"] == base[1]
+    # Where no public image is allowed, none is left that could not be named otherwise.
+    assert {step["name"] for step in build["steps"]} == {"${_BUILDER}"}
+    built = [step["args"] for step in build["steps"] if step["args"][0] == "build"]
+    assert all("--build-arg=BASE_IMAGE=${_BASE_IMAGE}" in args for args in built)
     named = {step["id"] for step in build["steps"]}
     assert {wait for step in build["steps"] for wait in step.get("waitFor", [])} <= named

@@ -35,6 +35,17 @@ def test_an_engine_is_told_what_it_needs(script: Script, engine: str) -> None:
     assert command[-1] == "."
 
 
+def test_arguments_of_a_dockerfile_are_passed_on(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    command = script("build").build_command("docker", "cpu", build_args=["UID=0", "UV_DEFAULT_INDEX=https://pip.local"])
+    assert [command[at + 1] for at, word in enumerate(command) if word == "--build-arg"][2:] == [
+        "UID=0", "UV_DEFAULT_INDEX=https://pip.local",
+    ]  # fmt: skip
+    monkeypatch.setattr(sys, "argv", ["build.py", "images", "--build-arg", "UID"])
+    with pytest.raises(SystemExit) as ended:
+        script("build").main()
+    assert ended.value.code == 2
+
+
 FAKE_PODMAN = """#!{python}
 import sys
 open({calls!r}, "a").write(" ".join(sys.argv[1:]) + chr(10))

@@ -23,6 +23,7 @@ CALENDARS = ("auto", "business_days", "days", "weeks", "steps")
 @click.option("--out", type=click.Path(path_type=Path), help="File to write: .csv or .parquet.")
 @click.option("--table", metavar="PROJECT.DATASET.TABLE", help="BigQuery table to merge the forecasts into.")
 @click.option("--origins", default="last", show_default=True, metavar="last|all|N", help="Rows to forecast from.")
+@click.option("--entity", metavar="NAME", help="Which series of a panel to forecast.")
 @click.option("--intervals", default="0.8,0.9", show_default=True, metavar="A,B", help="Shares of outcomes to cover.")
 @click.option("--calendar", type=click.Choice(CALENDARS), default="auto", show_default=True, help="How rows go on.")
 @click.option("--largest-gap", type=int, help="Most rows that may be missing in a row.")
@@ -42,8 +43,9 @@ def main(model: str, rows: Path, out: Path | None, **given: Any) -> None:
     preprocessing = TrainedModel.open(chosen.path).preprocessing
     with tempfile.TemporaryDirectory() as scratch:
         table, forecasts = Path(scratch) / rows.name, Path(scratch) / "forecasts"
-        files.read_rows(rows, preprocessing, table, extra_allowed=config.on_extra == "ignore")
-        facts = step.run(config, table, chosen.path, forecasts, name=chosen.name)
+        extra_allowed, entity = config.on_extra == "ignore", given["entity"]
+        files.read_rows(rows, preprocessing, table, extra_allowed=extra_allowed, entity=entity)
+        facts = step.run(config, table, chosen.path, forecasts, name=chosen.name, rows=str(rows))
         if out:
             files.write_forecasts(Table.open(forecasts), out)
         _say(facts, Table.open(forecasts), preprocessing.target.unit)

@@ -73,16 +73,22 @@ def model_problems(model: TrainedModel) -> list[str]:
     ]
 
 
+def entity_problems(spine: Spine, preprocessing: Preprocessing) -> list[str]:
+    """Rows of several series: what else could be said of them would be true of none."""
+    if len(spine.entities) <= 1:
+        return []
+    first = min(spine.entities)
+    some = ", ".join(sorted(spine.entities)[:SHOWN]) + (", ..." if len(spine.entities) > SHOWN else "")
+    return [
+        f"the rows are of {len(spine.entities)} entities ({some}): forecast one at a time, with --entity {first}, or "
+        f"in a pipeline with ingest.filter: [{{column: {preprocessing.entity}, op: '==', value: {first}}}]"
+    ]
+
+
 def row_problems(spine: Spine, preprocessing: Preprocessing, origins: range) -> list[str]:
     """Too few rows, times that do not increase, and origins without a usable target."""
     rows, times = len(spine.times), spine.times
     problems = []
-    if len(spine.entities) > 1:
-        some = ", ".join(sorted(spine.entities)[:SHOWN])
-        problems.append(
-            f"the rows are of {len(spine.entities)} entities ({some}, ...): forecast one at a time, with "
-            f"ingest.filter: [{{column: {preprocessing.entity}, op: '==', value: {min(spine.entities)}}}]"
-        )
     if rows < preprocessing.lookback:
         problems.append(
             f"{rows} rows are too few: the model looks at {preprocessing.lookback} rows up to the origin; "

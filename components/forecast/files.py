@@ -35,14 +35,23 @@ def kind_of(path: Path) -> str:
     raise InputError(f"{path}: expected a file that ends in {', '.join(KINDS)}")
 
 
-def read_rows(path: Path, preprocessing: Preprocessing, table_path: Path, *, extra_allowed: bool) -> None:
+def read_rows(
+    path: Path, preprocessing: Preprocessing, table_path: Path, *, extra_allowed: bool, entity: str | None = None
+) -> None:
     """Write the columns of a file that a model needs as a table artifact.
 
     Columns that are missing or unknown are left for the check of the table, which reports all problems at once, unless
     without them there are no rows to check.
 
+    Args:
+        path: the file.
+        preprocessing: the model's.
+        table_path: table artifact to write.
+        extra_allowed: whether columns that the model's table did not have are no problem.
+        entity: the series of a panel to read; None for all rows.
+
     Raises:
-        InputError: the file cannot be read, or has no time or target column.
+        InputError: the file cannot be read, has no time or target column, or no rows of the entity.
     """
     source = {"kind": kind_of(path), "path": str(path)}
     with open_source(IngestConfig.parse(_section(source, preprocessing)).source) as opened:
@@ -52,7 +61,9 @@ def read_rows(path: Path, preprocessing: Preprocessing, table_path: Path, *, ext
         raise InputError(problems, heading=f"{path} cannot be forecast:")
     columns = [_column(field, preprocessing, guessed=source["kind"] == "csv") for field in offered]
     catalog = Schema(columns=tuple(column for column in columns if column is not None))
-    config = {"source": source, "catalog": catalog.model_dump(mode="json"), "on_extra": "ignore"}
+    config: dict[str, Any] = {"source": source, "catalog": catalog.model_dump(mode="json"), "on_extra": "ignore"}
+    if entity is not None:
+        config["filter"] = [_of_entity(entity, catalog, path)]
     ingest.run(IngestConfig.parse(config, section="rows"), table_path)
 
 
@@ -69,6 +80,15 @@ def write_forecasts(table: Table, path: Path) -> None:
 
 def _section(source: dict[str, Any], preprocessing: Preprocessing) -> dict[str, Any]:
     return {"source": source, "time": preprocessing.time, "target": preprocessing.target.name}
+
+
+def _of_entity(entity: str, catalog: Schema, path: Path) -> dict[str, Any]:
+    """A filter for the rows of one series."""
+    column = catalog.optional(Role.ENTITY)
+    if column is None:
+        raise InputError(f"--entity {entity}: {path} has no column that the model tells series apart by; leave it out")
+    whole = column.dtype in {"int64", "int32"} and entity.lstrip("-").isdecimal()
+    return {"column": column.name, "op": "==", "value": int(entity) if whole else entity}
 
 
 def _column(field: pa.Field, preprocessing: Preprocessing, *, guessed: bool) -> Column | None:

@@ -47,6 +47,7 @@ def run(
     forecasts_path: str | Path,
     *,
     name: str = "",
+    rows: str = "",
 ) -> dict[str, Any]:
     """Forecast the target of new rows, ``horizon`` rows after each origin, in its own units.
 
@@ -56,6 +57,7 @@ def run(
         model_path: model folder.
         forecasts_path: table artifact to write, a row an origin; see :mod:`components.forecast.output`.
         name: what to call the model; its kind and digest when empty.
+        rows: what to call the rows in messages; the table's path when empty.
 
     Returns:
         Facts for the artifact's metadata: model, origins, dates, calendar, how intervals were made.
@@ -65,7 +67,7 @@ def run(
         TandemError: the model answers something that is not a number.
     """
     model = TrainedModel.open(model_path)
-    plan = checked(config, Table.open(table_path), model, name or choosing.name_of(model))
+    plan = checked(config, Table.open(table_path), model, name or choosing.name_of(model), rows)
     written = write_table(forecasts_path, schema_of(plan), _answers(plan))
     if config.bigquery is not None:
         from components.forecast import bigquery_sink
@@ -74,8 +76,8 @@ def run(
     return _facts(plan)
 
 
-def checked(config: ForecastConfig, table: Table, model: TrainedModel, name: str) -> Plan:
-    """Check rows, model and settings against each other.
+def checked(config: ForecastConfig, table: Table, model: TrainedModel, name: str, rows: str = "") -> Plan:
+    """Check rows, model and settings against each other; the arguments are those of :func:`run`.
 
     Raises:
         InputError: holding every problem found.
@@ -93,14 +95,15 @@ def checked(config: ForecastConfig, table: Table, model: TrainedModel, name: str
     spine = None
     if {preprocessing.time, preprocessing.target.name} <= set(table.schema.names):
         spine = Spine.read(table, preprocessing)
-        problems += checks.row_problems(spine, preprocessing, origins)
+        mixed = checks.entity_problems(spine, preprocessing)
+        problems += mixed or checks.row_problems(spine, preprocessing, origins)
         try:
             calendar = Calendar.of(spine.times, None if config.calendar == "auto" else config.calendar)
-            problems += checks.gap_problems(spine, preprocessing, calendar, config, origins)
+            problems += [] if mixed else checks.gap_problems(spine, preprocessing, calendar, config, origins)
         except InputError as error:
-            problems += error.problems
+            problems += [] if mixed else error.problems
     if problems or bands is None or calendar is None or spine is None:
-        raise InputError(problems, heading=f"{table.path} cannot be forecast by {name}:")
+        raise InputError(problems, heading=f"{rows or table.path} cannot be forecast by {name}:")
     return Plan(table, model, name, spine, origins, calendar, bands)
 
 

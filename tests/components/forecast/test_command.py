@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from components.forecast.__main__ import main
-from components.shared.artifacts import Table
+from components.shared.artifacts import Table, TrainedModel
 from components.shared.errors import InputError
 from tests.components.forecast.conftest import Market
 
@@ -61,6 +62,36 @@ def test_row_numbers_without_a_name_are_left_out(market: Market, tmp_path: Path)
     (tmp_path / "rows.csv").write_text("\n".join(numbered) + "\n")
     said = command("--model", str(market.model), "--rows", str(tmp_path / "rows.csv"))
     assert said == command("--model", str(market.model), "--rows", str(market.csv))
+
+
+@pytest.fixture
+def panel(market: Market, tmp_path: Path) -> tuple[Path, Path]:
+    """A model that tells series apart by ``symbol``, and a file of two of them, one day after another."""
+    model = tmp_path / "model"
+    shutil.copytree(market.model, model)
+    TrainedModel.open(market.model).preprocessing.model_copy(update={"entity": "symbol"}).write(
+        model / "preprocessing.json"
+    )
+    header, *rows = lines_of(market)
+    lines = [line for row in rows for line in (f"{row},SM", f"{row},BO")]
+    (tmp_path / "panel.csv").write_text("\n".join([f"{header},symbol", *lines]) + "\n")
+    return model, tmp_path / "panel.csv"
+
+
+def test_one_series_of_a_file_is_forecast_as_if_it_were_alone(market: Market, panel: tuple[Path, Path]) -> None:
+    model, rows = panel
+    alone = command("--model", str(market.model), "--rows", str(market.csv))
+    said = command("--model", str(model), "--rows", str(rows), "--entity", "BO")
+    assert said.splitlines()[2:] == alone.splitlines()[2:]
+
+
+def test_a_series_must_be_chosen_and_exist(market: Market, panel: tuple[Path, Path]) -> None:
+    model, rows = map(str, panel)
+    several = refused("--model", model, "--rows", rows)
+    assert f"{rows} cannot be forecast by" in several
+    assert "with --entity BO" in several
+    assert "the table has no rows" in refused("--model", model, "--rows", rows, "--entity", "XY")
+    assert "leave it out" in refused("--model", str(market.model), "--rows", str(market.csv), "--entity", "BO")
 
 
 def refused(*options: str) -> str:

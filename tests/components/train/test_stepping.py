@@ -18,6 +18,7 @@ Make = Callable[..., WindowSource]
 
 NETS = {
     "feedforward": {"kind": "feedforward", "units": [8], "dropout": 0.0},
+    "noisy": {"kind": "feedforward", "units": [8], "dropout": 0.5, "norm": "batch"},
     "gru": {"kind": "gru", "units": [4], "dropout": 0.0},
     "itransformer": {"kind": "itransformer", "d_model": 8, "heads": 2, "layers": 1, "dropout": 0.0},
 }
@@ -96,6 +97,32 @@ def test_evaluation_is_the_mean_over_every_window(label_source: Make) -> None:
     inputs, labels = source.host_batch(starts)
     expected = float(np.mean(np.square(np.asarray(model(inputs["window"])) - labels)))
     assert stepper(model, loss, source, xla=False).evaluate(starts) == pytest.approx(expected, rel=1e-5)
+
+
+def test_dropout_and_batch_statistics_are_those_of_training_in_training_alone(label_source: Make) -> None:
+    source = label_source()
+    model, loss, _ = compiled("noisy", source)
+    moving = model.get_layer("norm_0").moving_mean
+    steps, starts = stepper(model, loss, source, xla=False), np.arange(96, dtype=np.int32)
+    inputs, labels = source.host_batch(starts)
+    for seed in (1, 2):
+        keras.utils.set_random_seed(seed)  # another dropout, had there been any
+        expected = float(np.mean(np.square(np.asarray(model(inputs["window"], training=False)) - labels)))
+        assert steps.evaluate(starts) == pytest.approx(expected, rel=1e-5)
+        assert not np.any(moving)
+    model.optimizer.learning_rate = 0.0
+    first, second = steps.train(starts, 96), steps.train(starts, 96)
+    assert first != pytest.approx(second, rel=1e-4), "two passes over the same weights drop other cells"
+    assert np.any(moving)
+
+
+def test_an_epoch_has_an_order_of_its_own_and_the_same_one_again() -> None:
+    orders = [epoch_order(100, 3, epoch) for epoch in (0, 1)]
+    assert not np.array_equal(*orders)
+    assert not np.array_equal(orders[0], epoch_order(100, 4, 0))
+    np.testing.assert_array_equal(orders[1], epoch_order(100, 3, 1))
+    assert all(sorted(order) == list(range(100)) for order in orders)
+    np.testing.assert_array_equal(epoch_order(100, None, 1), np.arange(100))
 
 
 def test_arrays_that_are_not_aligned_train_too(label_source: Make) -> None:

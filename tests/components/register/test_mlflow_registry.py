@@ -61,6 +61,17 @@ def test_a_registration_that_failed_half_way_is_completed_by_the_next(
     assert (run.info.status, run.data.metrics) == ("FINISHED", {"lstm/rmse": 1.0})
 
 
+def test_no_version_exists_before_its_files(
+    registry_config: MlflowConfig, candidate: Candidate, tmp_path: Path
+) -> None:
+    registry = LocalMlflow.open(registry_config)
+    gone = replace(candidate, folders={**candidate.folders, "evaluation": tmp_path / "gone"})
+    with pytest.raises(FileNotFoundError):
+        registry.register(gone)
+    with connect(registry_config.database) as client:
+        assert not client.search_model_versions("name = 'oil-1m'")
+
+
 def test_aliases_that_a_crash_left_out_are_moved_by_a_retry(
     registry_config: MlflowConfig, candidate: Candidate
 ) -> None:

@@ -16,7 +16,9 @@ import pytest
 import tensorflow as tf
 
 from components.register import step
+from components.register.candidate import Candidate
 from components.register.config import MlflowConfig, RegisterConfig
+from components.register.evaluation import Evaluation
 from components.register.mlflow_registry import connect
 from components.shared.artifacts import Prepared, TrainedModel
 from components.shared.errors import ArtifactError, InputError
@@ -90,6 +92,20 @@ def test_champion_stays_with_the_model_that_earned_it(
         assert client.get_model_version_by_alias("oil-7", "champion").version == 1
     better = run(tmp_path, registry_config, prepared_folder, other_model, evaluation(rmse=1.1))
     assert (better.version_name, better.version.aliases) == ("oil-7/3", ("candidate", "champion"))
+
+
+def test_the_same_model_under_another_name_is_another_version(
+    tmp_path: Path, prepared_folder: Path, model_folder: Path, evaluation: Callable[..., Path]
+) -> None:
+    model, path = TrainedModel.open(model_folder), evaluation(rmse=1.5)
+    found = [
+        Candidate.of(
+            RegisterConfig.parse({"name": name}), model, Evaluation.read(path), evaluation_path=path, exported_path=path
+        )
+        for name in ("oil", "oil", "meal")
+    ]
+    assert [each.name for each in found] == ["oil-7", "oil-7", "meal-7"]
+    assert found[0].identity == found[1].identity != found[2].identity
 
 
 def test_registering_again_finds_the_version(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,20 @@ def test_a_record_that_was_cut_off_takes_no_other_with_it(tmp_path: Path, left: 
     os.truncate(tmp_path / journal.NAME, whole + left)
     write(tmp_path, ("task", '{"path": "b"}'))
     assert [json.loads(text) for _, text in journal.read(tmp_path)] == [{"id": 1}, {"path": "b"}]
+
+
+def test_a_record_that_a_full_disk_cuts_off_is_no_record_and_is_said(tmp_path: Path) -> None:
+    write(tmp_path, ("run", '{"id": 1}'))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    descriptor = journal.open_for_appending(tmp_path)
+    resource.setrlimit(resource.RLIMIT_FSIZE, ((tmp_path / journal.NAME).stat().st_size + 10, before[1]))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            journal.append(descriptor, "task", '{"path": "a"}')
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        os.close(descriptor)
+    assert [json.loads(text) for _, text in journal.read(tmp_path)] == [{"id": 1}]
 
 
 def test_what_is_no_record_is_passed_over(tmp_path: Path) -> None:

@@ -4,6 +4,19 @@ import pytest
 from kfp import dsl
 
 
+@dsl.component(base_image="python:3.11")
+def tagged(tag: str, out: dsl.Output[dsl.Dataset]):
+    out.metadata["tag"] = tag
+    with open(out.path, "w") as stream:  # noqa: PTH123
+        stream.write("the same")
+
+
+@dsl.component(base_image="python:3.11")
+def content(path: str) -> str:
+    with open(path) as stream:  # noqa: PTH123
+        return stream.read()
+
+
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
@@ -59,3 +72,38 @@ def test_a_failure_is_never_cached(execute, parts, states):
 
     execute(pipeline)
     assert states(execute(pipeline)) == {"fail": "failed"}
+
+
+def test_metadata_of_an_input_counts_as_its_content_does(execute, parts, states):
+    @dsl.pipeline
+    def pipeline(tag: str) -> dict:
+        return parts.metadata(data=tagged(tag=tag).outputs["out"]).output
+
+    found = [execute(pipeline, {"tag": tag}) for tag in ("a", "b", "a")]
+    assert [run.outputs["Output"]["tag"] for run in found] == ["a", "b", "a"]
+    assert [states(run)["metadata"] for run in found] == ["succeeded", "succeeded", "cached"]
+
+
+def test_a_file_that_a_parameter_names_counts_by_what_is_in_it(execute, states, tmp_path):
+    @dsl.pipeline
+    def pipeline(path: str) -> str:
+        return content(path=path).output
+
+    file, found = tmp_path / "prices.csv", []
+    for text in ("first", "first", "second"):
+        if not file.exists() or file.read_text() != text:
+            file.write_text(text)
+        found.append(execute(pipeline, {"path": str(file)}))
+    assert [run.outputs["Output"] for run in found] == ["first", "first", "second"]
+    assert [states(run)["content"] for run in found] == ["succeeded", "cached", "succeeded"]
+
+
+def test_outputs_of_another_type_are_no_hit(execute, parts, states, edited):
+    @dsl.pipeline
+    def pipeline():
+        parts.write(text="x")
+
+    execute(pipeline)
+    again = execute(edited(pipeline, "system.Dataset", "system.Model"))
+    assert states(again) == {"write": "succeeded"}
+    assert again.tasks["write"].artifacts["out"][0].type == "system.Model"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
@@ -56,12 +57,12 @@ class VertexConfig(StrictModel):
 
     @model_validator(mode="after")
     def _nothing_secret_travels_in_the_clear(self) -> Self:
-        here = ("http://127.0.0.1:", "http://localhost:")
         for name in ("endpoint", "storage_endpoint"):
-            address = getattr(self, name)
-            if address.startswith("http:") and not address.startswith(here):
+            parts = urlsplit(getattr(self, name))
+            here = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost")
+            if parts.scheme == "http" and not here:
                 raise ValueError(f"{name}: expected https, because credentials are sent there")
-            if self.anonymous and not address.startswith(here):
+            if self.anonymous and not here:
                 raise ValueError(f"{name}: anonymous is only for a server on this machine")
         return self
 

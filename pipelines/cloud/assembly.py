@@ -140,9 +140,9 @@ def vertex_registry(settings: CloudSettings) -> dict[str, Any]:
         "kind": "vertex", "project": settings.project, "location": settings.location, "root": settings.root,
         "serving_image": settings.images.get("serving", ""), "encryption_key": settings.encryption_key,
     }  # fmt: skip
-    if settings.endpoints.vertex:
-        wanted |= {"endpoint": settings.endpoints.vertex, "storage_endpoint": settings.endpoints.storage}
-        wanted |= {"anonymous": settings.endpoints.anonymous}
+    at = settings.endpoints
+    if at.vertex or at.storage:
+        wanted |= {"endpoint": at.vertex, "storage_endpoint": at.storage, "anonymous": at.anonymous}
     return wanted
 
 

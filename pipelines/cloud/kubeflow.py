@@ -76,6 +76,7 @@ class KubeflowServer:
         def start() -> Any:
             nonlocal created
             if (there := self._find(run)) is not None:
+                _same(there, assembly, run)
                 return there
             with package(assembly) as path:
                 made = self.client.run_pipeline(self.experiment, run, str(path), params=assembly.parameters)
@@ -112,6 +113,15 @@ class KubeflowServer:
 
     def _link(self, run_id: str) -> str:
         return f"{self.settings.host.rstrip('/')}/#/runs/details/{run_id}"
+
+
+def _same(there: Any, assembly: Assembly, run: str) -> None:
+    have = (there.runtime_config.parameters if there.runtime_config else None) or {}
+    other = sorted(name for name, value in assembly.parameters.items() if name in have and have[name] != value)
+    if other:
+        raise InputError(
+            f"a run named {run} exists with other values of {', '.join(other)}. Next: choose another --request-id"
+        )
 
 
 def named(name: str) -> str:

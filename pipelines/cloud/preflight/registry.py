@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from components.shared import retrying
 from pipelines.cloud.google import Google
 from pipelines.cloud.settings import LOOPBACK
 
-GOOGLE_HOSTS = (".pkg.dev", "gcr.io")
+_GOOGLE = re.compile(r"([a-z0-9-]+\.)?gcr\.io|[a-z0-9-]+-docker\.pkg\.dev")
+"""The whole of a host's name: a spec of somebody else's must not lead credentials to ``mygcr.io`` or ``x?.gcr.io``."""
 MANIFESTS = ", ".join(
     (
         "application/vnd.oci.image.index.v1+json",
@@ -20,7 +23,7 @@ MANIFESTS = ", ".join(
 def asked(image: str) -> bool:
     """Whether this registry takes Google's credentials, or none; others have doors of their own."""
     host = image.partition("/")[0]
-    return host.endswith(GOOGLE_HOSTS) or host.split(":")[0] in LOOPBACK
+    return bool(_GOOGLE.fullmatch(host)) or host.split(":")[0] in LOOPBACK
 
 
 def has(image: str, google: Google) -> bool:
@@ -36,7 +39,7 @@ def has(image: str, google: Google) -> bool:
 
     def ask() -> bool:
         # Google's credentials belong to Google's registries alone.
-        session = google.session if host.endswith(GOOGLE_HOSTS) else _plain_session()
+        session = google.session if _GOOGLE.fullmatch(host) else _plain_session()
         response = session.head(url, headers={"Accept": MANIFESTS}, timeout=30)
         if response.status_code in (401, 403, 404):
             return False

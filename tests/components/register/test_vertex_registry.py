@@ -112,8 +112,9 @@ def test_credentials_never_travel_in_the_clear() -> None:
         "root": "gs://bucket",
         "serving_image": "a",
     }
-    with pytest.raises(ValidationError, match="expected https"):
-        VertexConfig.model_validate({**wanted, "endpoint": "http://example.com"})
+    for address in ("http://example.com", "http://127.0.0.1:80@example.com/", "http://localhost:1@example.com"):
+        with pytest.raises(ValidationError, match="expected https"):
+            VertexConfig.model_validate({**wanted, "endpoint": address})
     with pytest.raises(ValidationError, match="only for a server on this machine"):
         VertexConfig.model_validate({**wanted, "endpoint": "https://example.com", "anonymous": True})
 

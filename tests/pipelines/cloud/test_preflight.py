@@ -368,6 +368,18 @@ def test_what_google_knows_is_asked_for(cloud: Cloud, spoil: Callable[[Cloud], A
     assert not cloud.vertex.of("pipelineJobs")
 
 
+@pytest.mark.parametrize(
+    ("host", "google"),
+    [
+        ("gcr.io", True), ("eu.gcr.io", True), ("europe-west4-docker.pkg.dev", True), ("mygcr.io", False),
+        ("evil.example?.gcr.io", False), ("evil.example#-docker.pkg.dev", False), ("gcr.io@evil.example", False),
+        ("x.gcr.io.evil.example", False), ("docker.io", False),
+    ],
+)  # fmt: skip
+def test_credentials_go_to_googles_registries_alone(host: str, google: bool) -> None:
+    assert preflight.online.registry.asked(f"{host}/p/r@sha256:{'1' * 64}") is google
+
+
 def test_what_may_not_be_asked_says_which_role_it_takes(cloud: Cloud) -> None:
     from cloud.server import Fault
 

@@ -97,9 +97,11 @@ def test_a_token_that_cannot_be_used_is_said(
 
 def test_a_run_on_kubeflow_is_submitted_once_and_followed(cloud: Cloud, kubeflow: Kubeflow, small: Any) -> None:
     cloud.change(kubeflow={"host": kubeflow.server.url})
-    words = ("submit", str(small), "--target", "kfp", "--request-id", "k")
+    words = ("submit", str(small), "--target", "kfp", "--request-id", "k", "--param", "a=1")
     assert "submitted: small-k" in cloud.type(*words).output
     assert "was submitted already" in cloud.type(*words).output
+    other = cloud.type(*words, "--param", "a=5")
+    assert (other.exit_code, "exists with other values of a. Next: choose" in other.stderr) == (2, True)
     (run,) = kubeflow.all("runs")
     run["run_details"] = {"task_details": [{"display_name": "add", "state": "FAILED", "error": {"message": "no"}}]}
     run["state"] = "FAILED"

@@ -90,6 +90,22 @@ def test_other_test_windows_change_no_weight(
     assert again.weights == combined[1].weights
 
 
+def test_windows_of_one_day_are_one_observation(
+    combined: tuple[Path, step.Combination],
+    prepared_folder: Path,
+    model_folder: Path,
+    dart_folder: Path,
+    tmp_path: Path,
+) -> None:
+    panel = shutil.copytree(prepared_folder, tmp_path / "prepared")
+    np.save(panel / "times.npy", np.load(panel / "times.npy")[np.arange(400) // 2])
+    half = step.run(EnsembleConfig(shrinkage=0.5), panel, [model_folder, dart_folder], tmp_path / "model")
+    assert half.estimated == combined[1].estimated
+    windows, horizon = len(np.load(panel / "starts-validation.npy")), Prepared.open(panel).preprocessing.horizon
+    for found, days in ((combined[1], windows), (half, windows // 2 + 1)):
+        assert found.kept == pytest.approx(1 - 0.5 * 2 / (days / horizon - 2))
+
+
 def test_evaluation_scores_the_members_beside_their_ensemble(
     combined: tuple[Path, step.Combination], prepared_folder: Path, tmp_path: Path
 ) -> None:

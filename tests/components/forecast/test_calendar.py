@@ -16,17 +16,32 @@ def business(first: str, count: int) -> np.ndarray:
     return np.busday_offset(first, np.arange(count), roll="forward").astype("datetime64[us]")
 
 
+def trading(first: str, count: int, week: str) -> np.ndarray:
+    return np.busday_offset(first, np.arange(count), roll="forward", weekmask=week).astype("datetime64[us]")
+
+
 @pytest.mark.parametrize(
     ("given", "name", "expected"),
     [
         (business("2020-01-01", 40), "business_days", "2020-02-28"),
         (np.delete(business("2020-01-01", 40), [5, 11, 12]), "business_days", "2020-02-28"),
         (times("2020-01-01", "1D", 40), "days", "2020-02-12"),
+        (trading("2020-01-01", 40, "Sun Mon Tue Wed Thu Fri"), "days", "2020-02-19"),
+        (trading("2020-01-01", 40, "Mon Tue Wed Thu Fri Sat"), "days", "2020-02-18"),
         (times("2020-01-03T16:00", "7D", 20), "weeks", "2020-06-05T16:00"),
         (times("2020-01-01", "1h", 30), "steps", "2020-01-02T08:00"),
         (times("2020-01-01", "15m", 30), "steps", "2020-01-01T08:00"),
     ],
-    ids=["business", "holidays", "days", "weeks", "hours", "quarters of an hour"],
+    ids=[
+        "business",
+        "holidays",
+        "days",
+        "days but Saturdays",
+        "days but Sundays",
+        "weeks",
+        "hours",
+        "quarters of an hour",
+    ],
 )
 def test_the_calendar_is_told_from_the_rows(given: np.ndarray, name: str, expected: str) -> None:
     calendar = Calendar.of(given)

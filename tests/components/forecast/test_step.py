@@ -84,8 +84,12 @@ def test_the_future_is_dated_by_business_days(market: Market, tmp_path: Path) ->
     assert found["model"] == ["oil-1w/1"]
 
 
-def test_holes_before_the_window_are_filled_as_in_training(market: Market, tmp_path: Path) -> None:
-    """A feature without a value in the whole window has its last known one, from rows before it."""
+@pytest.mark.parametrize("block_bytes", [rows.BLOCK_BYTES, 8 * 3 * 4], ids=["one block", "four rows a block"])
+def test_holes_before_the_window_are_filled_as_in_training(
+    block_bytes: int, market: Market, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A feature without a value in the whole window has its last known one, from rows before it, in whatever block."""
+    monkeypatch.setattr(rows, "BLOCK_BYTES", block_bytes)
 
     def without_volume(table: pa.Table) -> pa.Table:
         values = table["volume"].to_pylist()

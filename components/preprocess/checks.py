@@ -13,11 +13,17 @@ from components.preprocess.rows import SHOWN, BadCells, Rows
 from components.preprocess.scaling import is_constant
 from components.preprocess.splits import Splits
 from components.preprocess.windows import train_labels
+from components.shared.preprocessing import HORIZONS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from components.shared.preprocessing import TargetTransform
+
+SPACING_ROWS = 10_000
+"""Rows that their usual distance is told from, the last ones of the longest series."""
+SHORTEST_DAY, LONGEST_DAY = 0.5, 3.0
+"""Usual distances, in days, of rows that are trading days."""
 
 
 def value_problems(
@@ -40,6 +46,25 @@ def value_problems(
     ]
     problems += _target_problems(rows, target, transform, horizon, splits)
     return problems
+
+
+def horizon_problems(rows: Rows, horizon: int | str) -> list[str]:
+    """A horizon named by its span of trading days, of rows that are not days: a month would be 21 months or hours."""
+    longest = max(rows.series, key=lambda part: part.stop - part.start, default=slice(0, 0))
+    times = rows.times[longest.start : longest.stop][-SPACING_ROWS:]
+    steps = np.diff(times[~np.isnat(times)])
+    steps = steps[steps > np.timedelta64(0, "us")]  # rows out of order are another problem
+    if isinstance(horizon, int) or not len(steps):
+        return []
+    days = float(np.median(steps) / np.timedelta64(1, "D"))
+    if SHORTEST_DAY <= days <= LONGEST_DAY:
+        return []
+    count, unit = (days, "day") if days >= 1 else (24 * days, "hour")
+    apart = f"{count:.3g} {unit}{'' if count == 1 else 's'}"
+    return [
+        f"the horizon {horizon} means {HORIZONS[horizon]} trading days, but rows are {apart} apart: "
+        "set preprocess.horizon to a number of rows."
+    ]
 
 
 def date_of(time: np.datetime64) -> str:

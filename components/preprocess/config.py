@@ -16,7 +16,7 @@ SMALLEST_SHARE = 0.01
 
 
 class SplitShares(StrictModel):
-    """Shares of the forecast origins left once the two embargo gaps are taken out; the rest is the test split."""
+    """Shares of the rows, of a panel's dates, in order of time; the rest is the test split."""
 
     train: float = Field(default=0.65, ge=SMALLEST_SHARE, lt=1)
     validation: float = Field(default=0.15, ge=SMALLEST_SHARE, lt=1)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from components.preprocess.arrays import room_for
-from components.preprocess.checks import entity_problems, value_problems
+from components.preprocess.checks import entity_problems, horizon_problems, value_problems
 from components.preprocess.columns import Columns, choose
 from components.preprocess.config import PreprocessConfig
 from components.preprocess.fitting import fit_features
@@ -78,6 +78,7 @@ def usable_splits(table: Table, rows: Rows, columns: Columns, config: Preprocess
         InputError: too few rows, or values that cannot be used.
     """
     problems, splits = _panel_splits(rows, config) if columns.entity else _series_splits(table, config)
+    problems += horizon_problems(rows, config.horizon)
     problems += value_problems(rows, columns.target.name, config.target_transform, config.horizon_rows, splits)
     if problems or splits is None:
         raise _unusable(table, problems)

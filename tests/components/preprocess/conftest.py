@@ -49,7 +49,8 @@ def write(tmp_path: Path) -> WriteTable:
     ) -> Table:
         roles = {"day": Role.TIME, "price": Role.TARGET, **(roles or {})}
         arrow = pa.table({column: pa.array(cells, from_pandas=True) for column, cells in values.items()})
-        dtypes = {"double": "float64", "int64": "int64", "bool": "bool", "string": "string", "date32[day]": "date"}
+        dtypes = {"double": "float64", "int64": "int64", "bool": "bool", "string": "string"}
+        dtypes |= {"date32[day]": "date", "timestamp[us]": "timestamp"}
         columns = [
             Column(name=field.name, dtype=dtypes[str(field.type)], role=roles.get(field.name, Role.FEATURE))
             for field in arrow.schema

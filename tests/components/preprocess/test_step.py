@@ -186,6 +186,22 @@ def test_all_problems_of_a_table_come_at_once(values: Values, write: WriteTable)
     assert "the target column price is missing in 1 row (row 7 on 2020-01-08)" in error.problems[2]
 
 
+@pytest.mark.parametrize(
+    ("spacing", "said"),
+    [("1h", "rows are 1 hour apart"), ("7D", "rows are 7 days apart"), ("30D", "rows are 30 days apart")],
+)
+def test_a_month_of_rows_that_are_not_days_is_refused(
+    values: Values, write: WriteTable, spacing: str, said: str
+) -> None:
+    step_of = np.timedelta64(int(spacing[:-1]), spacing[-1])
+    values["day"] = np.datetime64("2020-01-01", "us") + np.arange(ROWS) * step_of
+    error = refuse(write(values), horizon="1m")
+    assert error.problems == [
+        f"the horizon 1m means 21 trading days, but {said}: set preprocess.horizon to a number of rows."
+    ]
+    prepare(write(values), horizon=21)
+
+
 def test_schema_problems_come_with_too_few_rows(values: Values, write: WriteTable) -> None:
     error = refuse(write({name: cells[:20] for name, cells in values.items()}, roles={"late": "entity"}))
     assert len(error.problems) == 2

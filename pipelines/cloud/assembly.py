@@ -14,7 +14,8 @@ import yaml
 
 from components.shared.errors import InputError
 from pipelines import compilation, experiments
-from pipelines.cloud import bigquery_places, google_tasks, notification, placement, profiles
+from pipelines.cloud import bigquery_places, compiled_file, google_tasks, notification, placement, profiles
+from pipelines.cloud.compiled_file import yaml_load
 from pipelines.cloud.profiles import Profile
 from pipelines.cloud.settings import CloudSettings
 
@@ -98,12 +99,7 @@ def _compiled(
         raise InputError(
             "--config and --set belong to a pipeline given by name; for a compiled file use --param NAME=VALUE"
         )
-    try:
-        spec = yaml_load(Path(pipeline).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"cannot read {pipeline}: {error}") from error
-    if not isinstance(spec, dict) or not {"pipelineInfo", "root", "deploymentSpec"} <= spec.keys():
-        raise InputError(f"{pipeline} is not a compiled pipeline: expected pipelineInfo, root and deploymentSpec")
+    spec = compiled_file.read(Path(pipeline))
     return str(spec["pipelineInfo"].get("name", "")), spec, {}
 
 
@@ -112,11 +108,6 @@ def _compile(name: str) -> dict[str, Any]:
     """A shipped pipeline, compiled once a process; placing it copies it."""
     spec: dict[str, Any] = yaml_load(compilation.compiled_text(name))
     return spec
-
-
-def yaml_load(text: str) -> Any:
-    """Plain values from YAML, by the fast parser where PyYAML has it."""
-    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 def _registered_in_vertex(values: dict[str, Any], settings: CloudSettings, target: Target) -> dict[str, Any]:
@@ -147,10 +138,18 @@ def vertex_registry(settings: CloudSettings) -> dict[str, Any]:
 
 
 def _pairs(parameters: Sequence[str]) -> dict[str, Any]:
-    wrong = [pair for pair in parameters if "=" not in pair]
+    found, wrong = {}, []
+    for pair in parameters:
+        name, separator, text = pair.partition("=")
+        try:
+            found[name] = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            wrong.append(f"--param {pair!r}: the value is not YAML ({' '.join(str(error).split())}); quote it: '\"…\"'")
+        if not separator or not name:
+            wrong.append(f"--param {pair!r}: expected NAME=VALUE, for example --param seed=3")
     if wrong:
-        raise InputError([f"--param {pair!r}: expected NAME=VALUE, for example --param seed=3" for pair in wrong])
-    return {name: yaml.safe_load(value) for name, _, value in (pair.partition("=") for pair in parameters)}
+        raise InputError(wrong)
+    return found
 
 
 def _cache(spec: dict[str, Any], on: bool) -> None:

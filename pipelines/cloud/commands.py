@@ -58,6 +58,7 @@ def submit_command(
 ) -> None:
     """Compile PIPELINE for a profile, check it, say what it costs and start it."""
     from components.shared import files
+    from components.shared.errors import InputError
     from pipelines.cloud import submission
     from pipelines.cloud.google import Google
 
@@ -65,8 +66,11 @@ def submit_command(
     assembly, settings = assembled(given)
     run = submission.named(assembly, request_id)
     if out:
-        with files.new_file(out) as scratch:
-            scratch.write_text(assembly.text, encoding="utf-8")
+        try:
+            with files.new_file(out) as scratch:
+                scratch.write_text(assembly.text, encoding="utf-8")
+        except OSError as error:
+            raise InputError(f"--out: cannot write {out}: {error}") from error
     google = Google(settings) if assembly.target == "vertex" and not dry_run else None
     request = submission.Request(assembly, settings, run, max_cost, hours)
     submission.check(request, click.echo, google=google)

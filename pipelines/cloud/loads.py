@@ -11,7 +11,7 @@ from typing import Any
 from components.shared import images
 from pipelines.cloud import machines, placement
 from pipelines.cloud.assembly import Assembly
-from pipelines.cloud.preflight.containers import custom_jobs
+from pipelines.cloud.preflight.containers import custom_jobs, number
 from pipelines.cloud.settings import CloudSettings
 
 Part = Mapping[str, Any]
@@ -74,9 +74,9 @@ def _job(name: str, spec: Part, label: str, pools: list[Any], times: int) -> Ite
     component = next(each for each in spec["components"].values() if each.get("executorLabel") == label)
     strategy = component["inputDefinitions"]["parameters"].get("strategy", {}).get("defaultValue", "")
     for machine, same in _by_machine(pools).items():
-        count = sum(int(pool.get("replica_count") or 1) for pool in same)
-        kind = same[0]["machine_spec"]
-        accelerators = int(kind.get("accelerator_count") or 0)
+        count = sum(int(number(pool.get("replica_count")) or 1) for pool in same)
+        kind = same[0].get("machine_spec") or {}
+        accelerators = int(number(kind.get("accelerator_count")) or 0)
         yield Load(
             name, machine, kind.get("accelerator_type", ""), accelerators, count * times, spot=strategy == "SPOT"
         )
@@ -92,14 +92,23 @@ def _by_machine(pools: list[Any]) -> dict[str, list[Any]]:
 def _foreign(name: str, resources: Part, times: int, found: Loads) -> None:
     """A task with an image of somebody else's: the smallest machine that has what it asks for."""
     accelerator = resources.get("accelerator") or {}
-    kind, count = str(accelerator.get("type", "")), int(accelerator.get("count") or 0)
-    cpu, memory = float(resources.get("cpuLimit") or 0), float(resources.get("memoryLimit") or 0)
+    kind, count = str(accelerator.get("type", "")), int(number(accelerator.get("count")) or 0)
+    cpu, memory = number(resources.get("cpuLimit")) or 0, number(resources.get("memoryLimit")) or 0
     machine = machines.smallest(cpu, memory, kind, count)
     if machine is None:
         asked = f"{cpu:g} CPUs, {memory:g} GB" + (f" and {count} {kind}" if kind else "")
         found.notes.append(f"not in the estimate is {name}: no machine of the table has {asked}")
     else:
         found.known.append(Load(name, machine, kind, count, times))
+
+
+def _turns(raw: Any) -> int | None:
+    """How many items a loop has; None when the spec does not say."""
+    try:
+        items = json.loads(raw)
+    except (TypeError, ValueError):
+        return None
+    return len(items) if isinstance(items, list) else None
 
 
 def _times(spec: Part, found: Loads) -> Counter[str]:
@@ -111,9 +120,10 @@ def _times(spec: Part, found: Loads) -> Counter[str]:
         for name, task in dag.get("tasks", {}).items():
             inner = components.get((task.get("componentRef") or {}).get("name", ""), {})
             items = (task.get("parameterIterator") or {}).get("items") or {}
-            turns = len(json.loads(items["raw"])) if "raw" in items else 1
-            if "raw" not in items and ("parameterIterator" in task or "artifactIterator" in task):
+            turns = _turns(items.get("raw"))
+            if turns is None and ("parameterIterator" in task or "artifactIterator" in task):
                 found.notes.append(f"{name} is counted once: how many items it loops over, only the run knows")
+            turns = 1 if turns is None else turns
             times[inner.get("executorLabel", "")] += factor * turns
             walk(inner.get("dag") or {}, factor * turns)
 

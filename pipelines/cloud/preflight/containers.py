@@ -66,9 +66,9 @@ def _image(where: str, image: str) -> Iterator[str]:
 
 
 def _resources(where: str, resources: Mapping[str, Any], location: str, target: str) -> Iterator[str]:
-    cpu, memory = _number(resources.get("cpuLimit")), _number(resources.get("memoryLimit"))
+    cpu, memory = number(resources.get("cpuLimit")), number(resources.get("memoryLimit"))
     accelerator = resources.get("accelerator") or {}
-    kind, count = str(accelerator.get("type", "")), int(_number(accelerator.get("count")) or 0)
+    kind, count = str(accelerator.get("type", "")), int(number(accelerator.get("count")) or 0)
     if target != "vertex":
         return
     if (cpu or 0) > machines.TASK_CPUS:
@@ -124,8 +124,9 @@ def _pools(where: str, pools: list[Any], location: str) -> Iterator[str]:
         yield from _image(f"{where} pool {number}", str((pool.get("container_spec") or {}).get("image_uri", "")))
 
 
-def _number(value: Any) -> float | None:
+def number(value: Any) -> float | None:
+    """A value as a number; None for one that is none, which the check of fields says."""
     try:
         return float(value)
     except (TypeError, ValueError):
-        return None  # what is no number is said by the check of fields
+        return None

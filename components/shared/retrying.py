@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from collections.abc import Callable
@@ -12,6 +13,9 @@ from components.shared.errors import InputError, TandemError
 
 T = TypeVar("T")
 
+LOGGER = logging.getLogger("tandem.cloud")
+WORTH_SAYING = 2.0
+"""Seconds; who waits longer is told why."""
 AGAIN = frozenset({408, 429, 500, 502, 503, 504})
 """HTTP statuses after which the same call may work."""
 
@@ -57,6 +61,8 @@ def call(what: str, attempt: Callable[[], T], *, hints: dict[int, str] | None = 
             pause = max(wait * random.uniform(0.7, 1.0), _retry_after(error))
             if not transient(error) or time.monotonic() - begin + pause > PACE.within:
                 raise explained(what, error, hints or {}) from error
+            if pause >= WORTH_SAYING:
+                LOGGER.warning("%s: %s; again in %.0f s", what, status(error) or type(error).__name__, pause)
             time.sleep(pause)
             wait = min(wait * 2, PACE.longest)
 

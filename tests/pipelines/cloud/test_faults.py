@@ -95,15 +95,16 @@ def test_a_refusal_says_what_to_do(cloud: Cloud, small: Path, refusal: Any, expe
     assert done.exit_code in (1, 2)
 
 
-def test_retry_after_is_waited_for(cloud: Cloud, small: Path) -> None:
+def test_retry_after_is_waited_for_and_said(cloud: Cloud, small: Path, caplog: pytest.LogCaptureFixture) -> None:
     import time
 
     from cloud.server import Fault
 
-    cloud.vertex.server.faults = {0: Fault("429", retry_after="1")}
+    cloud.vertex.server.faults = {0: Fault("429", retry_after="2")}
     begin = time.monotonic()
     assert cloud.type("submit", str(small)).exit_code == 0
-    assert time.monotonic() - begin >= 1
+    assert time.monotonic() - begin >= 2
+    assert [record.getMessage() for record in caplog.records] == ["looking for past runs: 429; again in 2 s"]
 
 
 def test_a_service_that_stays_away_ends_in_one_message(

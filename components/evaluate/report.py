@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from components.evaluate.baselines import PHRASES
+from components.evaluate.entity_report import add_entities
 from components.evaluate.metrics import IN_TARGET_UNITS, LABELS, PERCENT
 from components.evaluate.overlap import effective_windows
 from components.evaluate.plotting import BASELINE, MODEL, TRUTH, evenly, readable, style_dates, with_unit
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 def build_page(card: Scorecard) -> Page:
     """Lay out the report of one scorecard."""
     target, best = card.preprocessing.target.name, PHRASES[card.verdict.best_baseline]
-    page = Page(f"{card.model}: {target}, {card.preprocessing.horizon_name} ahead")
+    page = Page(f"{card.model}: {target}, {_horizon(card)} ahead")
     page.text(card.verdict.sentence + ".", kind="lead")
     page.text(_scope(card), kind="note")
     page.heading("Metrics on the hold-out")
@@ -32,6 +33,7 @@ def build_page(card: Scorecard) -> Page:
         page.text(f"{readable(name)} is absent: {reason}.", kind="note")
     if card.weights:
         page.text(_recipe(card), kind="note")
+    add_entities(page, card)
     if card.tests:
         page.heading("Is the difference more than luck?")
         page.table(
@@ -54,6 +56,11 @@ def build_page(card: Scorecard) -> Page:
     if card.uncertainty is not None:
         add_uncertainty(page, card, card.uncertainty)
     return page
+
+
+def _horizon(card: Scorecard) -> str:
+    name = card.preprocessing.horizon_name
+    return f"{name} row{'' if name == '1' else 's'}" if name.isdecimal() else name
 
 
 def _add_parts(page: Page, card: Scorecard) -> None:

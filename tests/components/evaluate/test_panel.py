@@ -93,6 +93,25 @@ def test_the_forecasts_carry_the_entity(evaluated: Path, panel: Path) -> None:
     np.testing.assert_array_equal(frame["truth"], prepared.targets[frame["row"].to_numpy() + 5])
 
 
+def test_the_page_has_a_row_for_each_entity_with_windows(evaluated: Path) -> None:
+    page = (evaluated / "report").read_text()
+    content = read_json(evaluated / "metrics" / "metrics.json")
+    section = page.partition("<h2>RMSE by mill</h2>")[2].partition("<h2>")[0]
+    best = content["verdict"]["best_baseline"]
+    closer = sum(table[content["model"]]["rmse"] < table[best]["rmse"] for table in content["entities"].values())
+    assert [name in section for name in ("<td>A</td>", "<td>B</td>", "<td>short</td>")] == [True, True, False]
+    assert f"in {closer} of 2." in section
+    assert "log_return" not in section
+
+
+def test_the_page_says_when_pooled_figures_speak_of_one_entity(tmp_path: Path) -> None:
+    prepared = write_panel(tmp_path, of_b=30.0)
+    paths = {f"{name}_path": tmp_path / name for name in ("metrics", "forecasts", "report")}
+    step.run(EvaluateConfig(season=30), prepared, write_model(tmp_path / "model", prepared), **paths)
+    assert "times those in A" in (tmp_path / "report").read_text()
+    assert "Set preprocess.target_transform: log_return" in (tmp_path / "report").read_text()
+
+
 def test_metrics_are_pooled_and_by_entity(evaluated: Path) -> None:
     content = read_json(evaluated / "metrics" / "metrics.json")
     frame = Table.open(evaluated / "forecasts").read().to_pandas()

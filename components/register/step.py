@@ -79,7 +79,7 @@ def run(
         config, model, evaluation, evaluation_path=Path(evaluation_path), exported_path=Path(exported_path)
     )
     version = registry.register(candidate)
-    progress.report("registered", 2, 2)
+    progress.report(f"registered as {', '.join(version.aliases)}", 2, 2)
     return Registration(
         version=version,
         digest=candidate.tags["digest"],

@@ -155,6 +155,23 @@ def test_scenario_that_breaks_a_relation_is_flagged(engine: Engine) -> None:
     assert alone.plausibility.outside
 
 
+def test_values_within_their_ranges_are_flagged_for_what_they_are_together(engine: Engine) -> None:
+    """On a day of the train rows nothing is beyond them; only the joint distances can tell."""
+    there = {"origin": "2020-12-01", "derived": [SPREAD]}
+    plain = engine.run(Scenario.parse(there)).plausibility
+    torn = engine.run(
+        Scenario.parse({**there, "shocks": [{"kind": "add", "features": ["meal1"], "amount": -12}]})
+    ).plausibility
+    assert (plain.beyond, plain.outside, plain.reasons) == ([], False, [])
+    assert (torn.beyond, torn.outside) == ([], True)
+    assert "further from the train rows" in torn.reasons[0]
+
+
+@pytest.mark.parametrize("amount", [-99, 300], ids=["below", "above"])
+def test_a_value_is_beyond_on_either_side(engine: Engine, amount: float) -> None:
+    assert engine.run(Scenario.parse({"shocks": [percent(amount, "volume")]})).newly_beyond == ["volume"]
+
+
 def test_value_beyond_the_train_rows_is_named(engine: Engine) -> None:
     outcome = engine.run(Scenario.parse({"shocks": [percent(300, "volume")]}))
     assert outcome.plausibility.outside

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 
@@ -48,6 +51,28 @@ def test_goal_respects_what_is_permitted(engine: Engine, expected: Any) -> None:
     assert goal_seek.run(engine, request(goal)).reached
     fenced = {"permitted": {"meal1": {"min": last - 10, "max": last + 10}}}
     assert not goal_seek.run(engine, request(goal, scenario=fenced)).reached
+
+
+def test_of_several_crossings_the_one_nearest_to_zero_is_taken(market: Any, engine: Engine, tmp_path: Path) -> None:
+    """A forecast that falls, then rises with meal1: ``(1 + amount / scale)^2`` is 2.25 at -2.5 and at 0.5 scales."""
+    preprocessing = engine.model.preprocessing
+    position = preprocessing.feature_names.index("meal1")
+    feature, last = preprocessing.features[position], float(engine.history.columns["meal1"][-1])
+    window = keras.Input((preprocessing.lookback, len(preprocessing.features)), name="window")
+    chosen = keras.layers.Dense(1, name="chosen")
+    side = chosen(keras.layers.Flatten(name="flatten")(window))
+    bowl = keras.Model(window, keras.layers.Multiply(name="forecast")([side, side]))
+    kernel = np.zeros((preprocessing.lookback * len(preprocessing.features), 1))
+    kernel[(preprocessing.lookback - 1) * len(preprocessing.features) + position] = 1
+    chosen.set_weights([kernel, np.array([1 - (last - feature.center) / feature.scale])])
+    folder = shutil.copytree(market.model, tmp_path / "model")
+    bowl.save(folder / "model.keras")
+    origin = np.array([engine.run(Scenario()).baseline.origin_value])
+    goal = float(preprocessing.invert(np.array([2.25]), origin)[0])
+    asked = request(goal, lowest=-4 * feature.scale, highest=4 * feature.scale)
+    found = goal_seek.run(Engine.load(folder, market.table, passes=0), asked)
+    assert found.crossings == 2
+    assert found.amount == pytest.approx(0.5 * feature.scale, rel=1e-3)
 
 
 def test_curve_is_what_the_engine_answers(engine: Engine) -> None:

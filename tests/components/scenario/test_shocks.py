@@ -96,6 +96,14 @@ def test_conditions(frame: Frame, when: list[dict[str, Any]], expected: list[flo
     assert found["b"] == expected
 
 
+@pytest.mark.parametrize("op", ["==", "!=", "<", ">="])
+def test_a_missing_value_fulfils_no_condition(frame: Frame, op: str) -> None:
+    frame.columns["a"][2] = np.nan
+    when = [{"column": "a", "op": op, "value": 3}]
+    shock = {"kind": "add", "features": ["b"], "amount": 1, "shape": {"kind": "step", "start": -4}, "when": when}
+    assert applied(frame, shock)["b"][2] == 10
+
+
 def test_condition_sees_earlier_shocks(frame: Frame) -> None:
     first = {"kind": "set", "features": ["a"], "value": 100}
     second = {"kind": "add", "features": ["b"], "amount": 1, "when": [{"column": "a", "op": "==", "value": 100}]}

@@ -18,6 +18,22 @@ def test_a_new_folder_replaces_the_old_one_whole(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
+def test_a_replacement_that_is_cut_off_while_it_removes_has_the_new_folder_in_place(tmp_path: Path) -> None:
+    script = """
+import os, sys
+from components.shared import files
+def write(content):
+    with files.new_folder(sys.argv[1]) as scratch:
+        for name in ("a", "b"):
+            (scratch / name).write_text(content)
+write("old")
+sys.addaudithook(lambda event, _: os._exit(9) if event == "os.remove" else None)
+write("new")
+"""
+    assert subprocess.run([sys.executable, "-c", script, str(tmp_path / "out")], check=False).returncode == 9
+    assert {path.name: path.read_text() for path in (tmp_path / "out").iterdir()} == {"a": "new", "b": "new"}
+
+
 def test_a_failure_leaves_the_old_file_and_no_scratch(tmp_path: Path) -> None:
     (tmp_path / "out.txt").write_text("old")
     with pytest.raises(ZeroDivisionError), files.new_file(tmp_path / "out.txt") as scratch:

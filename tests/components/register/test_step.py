@@ -83,12 +83,12 @@ def test_champion_stays_with_the_model_that_earned_it(
     model_folder: Path,
     other_model: Path,
     evaluation: Callable[..., Path],
-    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     run(tmp_path, registry_config, prepared_folder, model_folder, evaluation(rmse=1.5))
-    assert "registered as candidate, champion 2/2" in capsys.readouterr().out
+    assert caplog.messages[-1] == "registered as candidate, champion 2/2"
     worse = run(tmp_path, registry_config, prepared_folder, other_model, evaluation(rmse=2.5))
-    assert "registered as candidate 2/2" in capsys.readouterr().out, "whether the gate opened is seen without a search"
+    assert caplog.messages[-1] == "registered as candidate 2/2", "whether the gate opened is seen without a search"
     assert (worse.version_name, worse.version.aliases) == ("oil-7/2", ("candidate",))
     with connect(registry_config.database) as client:
         assert client.get_model_version_by_alias("oil-7", "candidate").version == 2

@@ -13,8 +13,11 @@ import pytest
 from components.shared import monte_carlo
 from components.shared.artifacts import Prepared, TrainedModel
 from components.shared.errors import InputError
+from components.shared.files import read_json, write_json
 from components.shared.monte_carlo import MonteCarlo
 from components.shared.thinning import MaskShape, draw_masks
+from components.train.models import REGISTRY, build
+from components.train.models.kind import WindowShape
 
 Write = Callable[..., Path]
 
@@ -40,12 +43,12 @@ def windows(prepared_folder: Path) -> np.ndarray:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_passes_spread_as_kerass_own_dropout_does(
-    models: dict[str, TrainedModel], windows: np.ndarray, kind: str
+    models: dict[str, TrainedModel], windows: np.ndarray, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, passes = models[kind], 3000
     for layer in model.keras._flatten_layers():  # Keras in training mode would take statistics of the batch instead
         if isinstance(layer, keras.layers.BatchNormalization):
-            layer.trainable = False
+            monkeypatch.setattr(layer, "trainable", False)  # of this test alone: others watch these layers
     own = MonteCarlo.of(model, passes=passes).scaled(windows)[:, 0, 0]
     keras.utils.set_random_seed(1)
     peer = np.asarray(model.keras(np.repeat(windows[:1], passes, axis=0), training=True))[:, 0]
@@ -106,6 +109,20 @@ def test_forecasts_are_in_the_targets_units(models: dict[str, TrainedModel], pre
     origin = prepared.targets[prepared.origins(starts)]
     expected = prepared.preprocessing.target.invert(sampler.scaled(prepared.windows(starts))[..., 0], origin)
     np.testing.assert_allclose(sampler.forecast(prepared, starts)[..., 0], expected)
+
+
+def test_passes_of_a_network_of_quantiles_are_of_its_point(
+    network_folder: Write, prepared_folder: Path, windows: np.ndarray
+) -> None:
+    settings = {"units": (6,), "dropout": 1e-7}  # on, though no cell is dropped
+    folder, preprocessing = network_folder("feedforward", **settings), Prepared.open(prepared_folder).preprocessing
+    shape = WindowShape(preprocessing.lookback, len(preprocessing.features), parameters=3, distribution="quantile")
+    build(REGISTRY["feedforward"].config(kind="feedforward", **settings), shape).save(folder / "model.keras")
+    quantiles = {"distribution": {"kind": "quantile", "levels": [0.1, 0.5, 0.9], "point": 1}}
+    write_json(folder / "signature.json", read_json(folder / "signature.json") | quantiles)
+    model = TrainedModel.open(folder)
+    found = MonteCarlo.of(model, passes=2).scaled(windows)
+    np.testing.assert_allclose(found[:, :, 0], np.tile(model.describe(windows)[:, 1], (2, 1)), rtol=1e-4, atol=1e-5)
 
 
 def test_the_trained_network_still_answers_without_dropout(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from components.shared.config import StrictModel, read_yaml, validate
 from components.shared.errors import InputError, TandemError
-from pipelines.cloud import loads, query
+from pipelines.cloud import loads, machines, query
 from pipelines.cloud.assembly import Assembly
 from pipelines.cloud.google import Google
 from pipelines.cloud.loads import Load
@@ -101,7 +101,8 @@ def estimate(
     tasks = loads.of(assembly, settings)
     items = tuple(_item(load, OTHER_HOURS if load.briefly else training, table) for load in tasks.known)
     basis = f"prices of {table.date}; hours: {basis}"
-    return Estimate(items, table.run, _scanned(assembly, table, google), basis, tuple(tasks.notes))
+    scanned, unknown = _scanned(assembly, table, google)
+    return Estimate(items, table.run, scanned, basis, (*tasks.notes, *unknown))
 
 
 def _item(load: Load, hours: float, table: Prices) -> Item:
@@ -126,14 +127,23 @@ def _rate(table: Prices, machine: str, accelerator: str, count: int) -> float:
             f"the prices of {table.date} lack {machine}. Next: add it to a table of your own and name that in "
             "cloud.yaml as prices"
         )
-    return table.machines[machine] + table.accelerators.get(accelerator, 0.0) * count
+    known = machines.get(machine)
+    included = not accelerator or bool(known and known.built_in)
+    if not included and accelerator not in table.accelerators:
+        raise InputError(
+            f"the prices of {table.date} lack {accelerator}. Next: add it to accelerators in a table of your own and "
+            "name that in cloud.yaml as prices"
+        )
+    return table.machines[machine] + (0.0 if included else table.accelerators[accelerator] * count)
 
 
-def _scanned(assembly: Assembly, table: Prices, google: Google | None) -> float:
+def _scanned(assembly: Assembly, table: Prices, google: Google | None) -> tuple[float, list[str]]:
+    """Dollars for reading the source in BigQuery, and what is not known of them."""
     if google is None:
-        return 0.0
+        asked = query.source(assembly.parameters)
+        return 0.0, ["not in the estimate is what BigQuery bills for the source: it was not asked"] if asked else []
     try:
         billed = query.bytes_billed(assembly.parameters, google)
-    except TandemError:  # the checks before have said why
-        return 0.0
-    return (billed or 0) / TIB * table.bigquery_tib
+    except TandemError as error:
+        return 0.0, [f"not in the estimate is what BigQuery bills for the source: {error}"]
+    return (billed or 0) / TIB * table.bigquery_tib, []

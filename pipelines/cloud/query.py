@@ -9,6 +9,13 @@ from components.shared import retrying
 from pipelines.cloud.google import Google
 
 
+def source(parameters: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """What ingest reads, if that is in BigQuery."""
+    section = parameters.get("ingest")
+    found = section.get("source") if isinstance(section, Mapping) else None
+    return found if isinstance(found, Mapping) and found.get("kind") == "bigquery" else None
+
+
 def bytes_billed(parameters: Mapping[str, Any], google: Google) -> int | None:
     """Bytes that reading the whole source would scan; None when it is not in BigQuery.
 
@@ -16,16 +23,15 @@ def bytes_billed(parameters: Mapping[str, Any], google: Google) -> int | None:
         CloudError: the table or query is refused.
         InputError: there are no credentials.
     """
-    section = parameters.get("ingest")
-    source = section.get("source") if isinstance(section, Mapping) else None
-    if not isinstance(source, Mapping) or source.get("kind") != "bigquery":
+    found = source(parameters)
+    if found is None:
         return None
     from google.cloud import bigquery
 
     from components.ingest.bigquery_source import parameter_of, relation_of
     from components.ingest.config import BigQuerySource
 
-    config = BigQuerySource.model_validate(source)
+    config = BigQuerySource.model_validate(found)
     settings = bigquery.QueryJobConfig(
         dry_run=True, use_query_cache=False,
         query_parameters=[parameter_of(name, value) for name, value in config.parameters.items()],
@@ -35,6 +41,11 @@ def bytes_billed(parameters: Mapping[str, Any], google: Google) -> int | None:
     job = retrying.call(
         "asking BigQuery what the query would bill",
         lambda: google.bigquery.query(text, job_config=settings, location=place, retry=None, job_retry=None),
+        hints={
+            403: "you need roles/bigquery.jobUser on the project and roles/bigquery.dataViewer on the data",
+            404: f"see what is there: bq ls --project_id={google.settings.project} DATASET; for data in another "
+            "location --set ingest.source.location=EU",
+        },
     )
     return int(job.total_bytes_processed or 0)
 
@@ -43,5 +54,4 @@ def limit(parameters: Mapping[str, Any]) -> int:
     """``maximum_bytes_billed`` of the source, or its default."""
     from components.ingest.config import BigQuerySource
 
-    source: Mapping[str, Any] = parameters["ingest"]["source"]
-    return BigQuerySource.model_validate(source).maximum_bytes_billed
+    return BigQuerySource.model_validate(source(parameters)).maximum_bytes_billed

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from components.shared import retrying
-from components.shared.errors import TandemError
+from components.shared.errors import InputError, TandemError
 from pipelines.cloud import google_tasks, machines, query
 from pipelines.cloud.assembly import Assembly
 from pipelines.cloud.google import Google
@@ -204,7 +204,15 @@ def _quota(ask: Inquiry) -> None:
 
 
 def _data(ask: Inquiry) -> None:
-    billed = query.bytes_billed(ask.assembly.parameters, ask.google)
+    try:
+        billed = query.bytes_billed(ask.assembly.parameters, ask.google)
+    except TandemError as error:
+        # What is malformed or absent is so for the run as well; what you may not see, its account perhaps may.
+        missing = retrying.status(error.__cause__ or error) in (400, 404)
+        if not (missing or isinstance(error, InputError)):
+            raise
+        ask.problems.append(f"ingest.source: {error}")
+        return
     if billed is None:
         return
     ask.notes.append(f"reading the whole source would bill {billed:,} bytes")

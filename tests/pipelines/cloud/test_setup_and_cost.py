@@ -161,6 +161,22 @@ def test_a_machine_without_a_price_is_named(cloud: Cloud) -> None:
     assert (done.exit_code, "the prices of 2026-11 lack g2-standard-8" in done.stderr) == (2, True)
 
 
+def test_an_accelerator_without_a_price_is_not_free(cloud: Cloud) -> None:
+    (cloud.folder / "t4.yaml").write_text(
+        "{description: a, image: gpu, machine: n1-standard-8, accelerator: NVIDIA_TESLA_T4, accelerators: 2}"
+    )
+    two = cloud.type("cost", "forecasting", "--profile", "t4.yaml", "--offline")
+    assert "n1-standard-8 + 2 NVIDIA_TESLA_T4" in two.output
+    assert "$    1.24" in two.output  # 0.437 + 2 x 0.4025
+    (cloud.folder / "t4_prices.yaml").write_text(
+        "{date: 2026-11, machines: {e2-standard-4: 0.1, n1-standard-8: 0.4}, accelerators: {}, spot: 0.4, run: 0.03, "
+        "bigquery_tib: 6}"
+    )
+    cloud.change(prices="t4_prices.yaml")
+    done = cloud.type("cost", "forecasting", "--profile", "t4.yaml", "--offline")
+    assert (done.exit_code, "the prices of 2026-11 lack NVIDIA_TESLA_T4" in done.stderr) == (2, True)
+
+
 @pytest.mark.slow
 def test_a_pipeline_run_on_vertex_registers_there_and_its_local_twin_finds_the_version(cloud: Cloud) -> None:
     from cloud.execution import by_local_runner

@@ -80,12 +80,18 @@ def test_equal_seeds_give_equal_weights_and_others_do_not(prepared_folder: Path,
     [
         {"schedule": {"kind": "cosine"}},
         {"schedule": {"kind": "plateau", "patience": 1}, "early_stopping": {"patience": 2}},
+        # No epoch is that much better than the first: stops after the fourth, if the first two waits are remembered.
+        {
+            "early_stopping": {"patience": 3, "min_delta": 10},
+            "epochs": 8,
+            "model": {"kind": "feedforward", "units": [4]},
+        },
         {
             "schedule": {"kind": "constant"},
             "model": {"kind": "feedforward", "units": [8], "norm": "batch", "dropout": 0.4},
         },
     ],
-    ids=["cosine", "plateau-and-early-stopping", "dropout-and-batch-norm"],
+    ids=["cosine", "plateau-and-early-stopping", "stopped-while-waiting", "dropout-and-batch-norm"],
 )
 def test_a_killed_training_goes_on_as_if_nothing_had_happened(
     changes: dict[str, Any], prepared_folder: Path, tmp_path: Path
@@ -103,6 +109,19 @@ def test_a_killed_training_goes_on_as_if_nothing_had_happened(
     assert resumed.val_loss == undisturbed.val_loss
     for one, other in zip(weights(tmp_path / "whole"), weights(tmp_path / "killed"), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_the_model_that_is_kept_is_that_of_the_best_epoch(prepared_folder: Path, tmp_path: Path) -> None:
+    """On noise, at a high rate, later epochs are worse on validation."""
+    net = {"kind": "feedforward", "units": [16], "dropout": 0.0}
+    figures = train(
+        tmp_path, prepared_folder, model=net, epochs=8, optimizer={"learning_rate": 0.05}, early_stopping=None
+    )
+    prepared = Prepared.open(prepared_folder)
+    starts = np.asarray(prepared.starts("validation"))
+    forecast = TrainedModel.open(tmp_path / "model").predict(prepared.windows(starts))
+    assert figures.best_epoch < figures.epochs
+    assert np.mean(np.square(forecast - prepared.outcomes(starts))) == pytest.approx(figures.val_loss, rel=1e-4)
 
 
 def test_without_best_checkpoint_the_last_epoch_is_kept(prepared_folder: Path, tmp_path: Path) -> None:

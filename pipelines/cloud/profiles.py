@@ -63,7 +63,15 @@ def problems(profile: Profile) -> list[str]:
     if profile.by == "task":
         wrapped = {"workers": profile.workers > 1, "spot": profile.spot, "topology": bool(profile.topology)}
         found += [f"{key}: only a custom job has this; write by: custom_job" for key, asked in wrapped.items() if asked]
+        said = profile.model_fields_set
+        found += [
+            f"{key}: only a custom job has this; write by: custom_job" for key in ("disk", "timeout") if key in said
+        ]
         found += machines.task_problems(profile.machine)
+    if profile.accelerators and not profile.accelerator:
+        found.append(
+            f"accelerators: {profile.accelerators} of which kind? Write accelerator as well, or leave both out"
+        )
     if profile.accelerator and profile.image != "gpu":
         found.append(f"image: expected gpu beside accelerator {profile.accelerator}, got {profile.image}")
     if profile.topology and profile.image != "tpu":

@@ -36,7 +36,7 @@ def problems(assembly: Assembly, settings: CloudSettings, run: str, google: Goog
     """
     found = [problem for check in OFFLINE for problem in check(assembly, settings)]
     found += request.check_run_name(run)
-    notes = request.notes(assembly)
+    notes = request.notes(assembly, settings)
     if assembly.target == "kfp":
         return Findings(_once(found), notes)
     if google is None:

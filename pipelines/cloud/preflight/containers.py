@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from components.shared import images
-from pipelines.cloud import google_tasks, machines
+from pipelines.cloud import google_tasks, machines, placement
 from pipelines.cloud.assembly import Assembly
 from pipelines.cloud.settings import CloudSettings
 
@@ -19,14 +19,15 @@ def check(assembly: Assembly, settings: CloudSettings) -> list[str]:
     """Problems of every container of a spec, also of those inside custom jobs."""
     found: list[str] = []
     for label, container in containers(assembly.spec):
-        found += _image(label, str(container.get("image", "")))
+        kind = assembly.profile.image if placement.trains(container) else "cpu"
+        found += _image(label, str(container.get("image", "")), kind)
         found += _resources(label, container.get("resources") or {}, settings.location, assembly.target)
     for name, pools in custom_jobs(assembly.spec):
         if assembly.target == "kfp":
             found.append(
                 f"{name}: a custom job is Vertex AI's own; for a Kubeflow server choose a profile with by: task"
             )
-        found += _pools(name, pools, settings.location)
+        found += _pools(name, pools, settings.location, assembly.profile.image)
     return found
 
 
@@ -53,9 +54,9 @@ def image_names(spec: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _image(where: str, image: str) -> Iterator[str]:
+def _image(where: str, image: str, kind: str) -> Iterator[str]:
     if image in (images.BASE, images.SUITE):
-        yield f"{where}: no image is named for it. Next: fill in images in cloud.yaml"
+        yield f"{where}: no image is named for it. Next: fill in images.{kind} in cloud.yaml"
     elif not REFERENCE.fullmatch(image):
         yield f"{where}: {image!r} is not the name of an image; expected HOST/PROJECT/REPOSITORY/NAME@sha256:DIGEST"
     elif "@sha256:" not in image and not image.startswith(google_tasks.PUBLIC):
@@ -105,7 +106,7 @@ def _fits(where: str, kind: str, count: int, cpu: float, memory: float) -> Itera
         )
 
 
-def _pools(where: str, pools: list[Any], location: str) -> Iterator[str]:
+def _pools(where: str, pools: list[Any], location: str, image: str) -> Iterator[str]:
     if not pools:
         yield f"{where}: a custom job without worker pools; compile it from a profile with by: custom_job"
     for number, pool in enumerate(pools):
@@ -121,7 +122,8 @@ def _pools(where: str, pools: list[Any], location: str) -> Iterator[str]:
             found.append(f"the first pool is the chief: expected replica_count 1, got {pool.get('replica_count')}")
         found += machines.region_problems(machine, kind, location)
         yield from (f"{where} pool {number}: {problem}" for problem in found)
-        yield from _image(f"{where} pool {number}", str((pool.get("container_spec") or {}).get("image_uri", "")))
+        name = str((pool.get("container_spec") or {}).get("image_uri", ""))
+        yield from _image(f"{where} pool {number}", name, image)
 
 
 def number(value: Any) -> float | None:

@@ -13,6 +13,10 @@ from pipelines.cloud.settings import CloudSettings
 _KEY, _VALUE = re.compile(r"[a-z][a-z0-9_-]{0,62}"), re.compile(r"[a-z0-9_-]{0,63}")
 _RUN = re.compile(r"[a-z][a-z0-9-]{0,127}")
 _MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+VERTEX_ONLY = (
+    "service_account", "network", "reserved_ip_ranges", "network_attachment", "encryption_key", "labels", "notify",
+    "failure_policy",
+)  # fmt: skip
 OWN_LABELS = "tandem_"
 LABELS = 64 - 5
 """Labels of one's own: Vertex AI takes 64 and five say what the run is made of."""
@@ -44,9 +48,12 @@ def check_run_name(run: str) -> list[str]:
     return [f"run name {run!r}: expected up to 128 small letters, digits and hyphens; choose another --request-id"]
 
 
-def notes(assembly: Assembly) -> list[str]:
+def notes(assembly: Assembly, settings: CloudSettings) -> list[str]:
     """What is worth knowing before a submission."""
-    return [*_accelerators(assembly), *_public_images(assembly), *_registry_elsewhere(assembly)]
+    found = [*_accelerators(assembly), *_public_images(assembly), *_registry_elsewhere(assembly)]
+    if assembly.target == "kfp" and (ignored := [key for key in VERTEX_ONLY if key in settings.model_fields_set]):
+        found.append(f"a Kubeflow server is told nothing of these keys of cloud.yaml: {', '.join(ignored)}")
+    return found
 
 
 def _registry_elsewhere(assembly: Assembly) -> list[str]:

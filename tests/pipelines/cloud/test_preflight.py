@@ -143,7 +143,7 @@ MUTATIONS: list[tuple[str, str, Callable[[Spec], Any], str]] = [
         "symbolic-image",
         "l4",
         put(f"{TRAIN}.image", "tandem-suite"),
-        "no image is named for it. Next: fill in images in cloud.yaml",
+        "no image is named for it. Next: fill in images.gpu in cloud.yaml",
     ),
     (
         "tpu-on-a-task",
@@ -270,6 +270,14 @@ def test_a_wrong_parameter_is_named(
     assert expected in said(made, settings)
 
 
+@pytest.mark.parametrize("profile", ["l4", "l4-spot"])
+def test_an_image_that_is_left_out_is_named_by_its_key(profile: str, settings: CloudSettings) -> None:
+    images = {kind: image for kind, image in settings.images.items() if kind != "gpu"}
+    without = settings.model_copy(update={"images": images})
+    made = assembly.assemble("forecasting", profile=profile, settings=without)
+    assert "no image is named for it. Next: fill in images.gpu in cloud.yaml" in said(made, without)
+
+
 @pytest.mark.parametrize("pipeline", ["forecast", "forecasting", "forecasting_ab"])
 def test_each_shipped_pipeline_can_be_submitted_as_it_is(pipeline: str, settings: CloudSettings) -> None:
     assert said(assembly.assemble(pipeline, settings=settings), settings) == ""
@@ -280,6 +288,7 @@ def test_a_server_of_ones_own_registers_in_vertex_and_is_told_so(settings: Cloud
     found = preflight.problems(made, settings, "run")
     assert found.problems == []
     assert "tasks of the Kubeflow server need Google credentials" in found.notes[0]
+    assert found.notes[1].endswith("told nothing of these keys of cloud.yaml: service_account, labels")
     forecast = assembly.assemble("forecast", settings=settings, target="kfp")
     assert "Next: --set model.source=/gcs/BUCKET/FOLDER" in said(forecast, settings)
 

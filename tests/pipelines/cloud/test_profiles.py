@@ -102,6 +102,9 @@ def test_workers_spot_and_tpu_go_by_the_custom_job(
         ("{machine: n1-standard-8, spot: true}", "spot: only a custom job has this"),
         ("{image: gpu, machine: a3-highgpu-8g, accelerator: NVIDIA_H100_80GB, accelerators: 8}", "may ask for 96 CPUs"),
         ("{machine: g2-standard-8, accelerator: NVIDIA_L4, accelerators: 1}", "image: expected gpu"),
+        ("{machine: n1-standard-8, timeout: 3600}", "timeout: only a custom job has this; write by: custom_job"),
+        ("{machine: n1-standard-8, disk: 500}", "disk: only a custom job has this"),
+        ("{machine: n1-standard-8, accelerators: 2}", "accelerators: 2 of which kind? Write accelerator as well"),
         ("{machin: n1-standard-8}", "unknown key machin: did you mean machine?"),
     ],
 )  # fmt: skip

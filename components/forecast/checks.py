@@ -60,11 +60,38 @@ def type_problems(schema: Schema, preprocessing: Preprocessing) -> list[str]:
     ]
 
 
-def model_problems(model: TrainedModel) -> list[str]:
-    """Features known ahead that a model looks at past the origin, and that no calendar computes."""
+def given_ahead(model: TrainedModel) -> list[str]:
+    """Features that a model looks at past the origin, and that no calendar computes."""
     preprocessing = model.preprocessing
     ahead = preprocessing.feature_names[len(preprocessing.feature_names) - preprocessing.known :]
-    given = [name for name in ahead if name not in preprocessing.calendar] if "ahead" in model.input_names else []
+    return [name for name in ahead if name not in preprocessing.calendar] if "ahead" in model.input_names else []
+
+
+def ahead_problems(spine: Spine, preprocessing: Preprocessing, origins: range) -> list[str]:
+    """Rows of the future that a model needs and that are not there, or lack a value."""
+    if not spine.ahead:
+        return []
+    if not origins:
+        needed = preprocessing.lookback
+        return [f"{spine.known_rows} rows with a target are too few: the model looks at {needed} rows up to the origin"]
+    names, last, horizon = ", ".join(spine.ahead), origins.stop - 1, preprocessing.horizon
+    missing = last + horizon + 1 - len(spine.times)
+    if missing > 0:
+        return [
+            f"the model looks at {names} in the {horizon} rows after the last one with a target, "
+            f"{_date(spine.times[last])}, and {missing} of them are missing: add them, with the target left empty"
+        ]
+    problems = []
+    for name, values in spine.ahead.items():
+        empty = np.flatnonzero(np.isnan(values[origins.start + 1 : last + horizon + 1])) + origins.start + 1
+        if len(empty):
+            problems.append(f"column {name} is known ahead, but has no value in {_at(empty, spine.times)}")
+    return problems
+
+
+def model_problems(model: TrainedModel) -> list[str]:
+    """Why a model cannot be asked about rows that end at the origin."""
+    given = given_ahead(model)
     if not given:
         return []
     return [

@@ -5,8 +5,8 @@ Times and targets are held whole, sixteen bytes a row; features never are.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,28 +29,41 @@ LARGEST = float(np.finfo(np.float32).max)
 class Spine:
     """``times`` datetime64[us] and ``targets`` float64 of all rows, NaN where the target is missing.
 
-    ``entities`` are those that the rows are of; none where the model knows of no entities.
+    ``entities`` are those that the rows are of; none where the model knows of no entities. ``ahead`` holds features
+    that the model reads past the origin and no calendar computes, float64 (rows,) each: rows after the last target are
+    the future.
     """
 
     times: NDArray[np.datetime64]
     targets: NDArray[np.float64]
     entities: frozenset[str] = frozenset()
+    ahead: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+
+    @property
+    def known_rows(self) -> int:
+        """Rows up to the last one that a forecast may be made from: all, unless rows of the future are expected."""
+        if not self.ahead:
+            return len(self.times)
+        return int(np.flatnonzero(np.isfinite(self.targets)).max(initial=-1)) + 1
 
     @classmethod
-    def read(cls, table: Table, preprocessing: Preprocessing) -> Spine:
+    def read(cls, table: Table, preprocessing: Preprocessing, ahead: Sequence[str] = ()) -> Spine:
         time, target = preprocessing.time, preprocessing.target.name
         entity = [preprocessing.entity] if preprocessing.entity in table.schema.names else []
         entities: set[str] = set()
         times = np.empty(table.rows, dtype="datetime64[us]")
         targets = np.empty(table.rows, dtype=np.float64)
+        known = {name: np.empty(table.rows, dtype=np.float64) for name in ahead if name in table.schema.names}
         start = 0
-        for batch in table.batches([time, target, *entity]):
+        for batch in table.batches([time, target, *entity, *known]):
             end = start + batch.num_rows
             times[start:end] = batch.column(time).to_numpy(zero_copy_only=False).astype("datetime64[us]")
             targets[start:end] = _numbers(batch.column(target))
+            for name, values in known.items():
+                values[start:end] = _numbers(batch.column(name))
             entities |= {str(value) for name in entity for value in batch.column(name).unique().to_pylist()}
             start = end
-        return cls(times, targets, frozenset(entities))
+        return cls(times, targets, frozenset(entities), known)
 
 
 @dataclass(frozen=True)

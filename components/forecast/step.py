@@ -85,18 +85,18 @@ def checked(config: ForecastConfig, table: Table, model: TrainedModel, name: str
     preprocessing = model.preprocessing
     problems = checks.column_problems(table.schema.names, preprocessing, extra_allowed=config.on_extra == "ignore")
     problems += checks.type_problems(table.schema, preprocessing)
-    problems += checks.model_problems(model)
     bands = calendar = None
     try:
         bands = Bands.of(model, config.intervals)
     except InputError as error:
         problems += error.problems
-    origins = origins_of(config, table.rows, preprocessing.lookback)
-    spine = None
+    origins, spine = range(0), None
     if {preprocessing.time, preprocessing.target.name} <= set(table.schema.names):
-        spine = Spine.read(table, preprocessing)
+        spine = Spine.read(table, preprocessing, checks.given_ahead(model))
+        origins = origins_of(config, spine.known_rows, preprocessing.lookback)
         mixed = checks.entity_problems(spine, preprocessing)
         problems += mixed or checks.row_problems(spine, preprocessing, origins)
+        problems += [] if mixed else checks.ahead_problems(spine, preprocessing, origins)
         try:
             calendar = Calendar.of(spine.times, None if config.calendar == "auto" else config.calendar)
             problems += [] if mixed else checks.gap_problems(spine, preprocessing, calendar, config, origins)
@@ -117,8 +117,10 @@ def _answers(plan: Plan) -> Iterator[pa.RecordBatch]:
     """Forecasts in row order; memory is bounded by a block of rows."""
     done, ahead = 0, _known_ahead(plan)
     for block in windows(plan.table, plan.model.preprocessing, plan.origins.start):
-        for first in range(0, len(block.origins), WINDOWS_A_BLOCK):
-            part = slice(first, first + WINDOWS_A_BLOCK)
+        # Rows of the future are read too, and are nothing to forecast from.
+        count = int(np.searchsorted(block.origins, plan.origins.stop))
+        for first in range(0, count, WINDOWS_A_BLOCK):
+            part = slice(first, min(first + WINDOWS_A_BLOCK, count))
             inputs = {"window": block.values[part]}
             if ahead is not None:
                 inputs["ahead"] = ahead[block.origins[part] - plan.origins.start]
@@ -134,14 +136,18 @@ def _answers(plan: Plan) -> Iterator[pa.RecordBatch]:
 
 
 def _known_ahead(plan: Plan) -> NDArray[np.float32] | None:
-    """Features of the calendar over the ``horizon`` rows after each origin, a view (origins, horizon, known)."""
+    """Features known ahead over the ``horizon`` rows after each origin, a view (origins, horizon, known)."""
     preprocessing, times = plan.model.preprocessing, plan.spine.times
     if "ahead" not in plan.model.input_names:
         return None
     future = plan.calendar.after(times[-1:], np.arange(1, preprocessing.horizon + 1))
-    after = np.concatenate([times[plan.origins.start + 1 :], future])
-    entity = {preprocessing.entity: np.zeros(len(after), dtype=np.int64)} if preprocessing.entity else {}
-    known = preprocessing.transform_known({preprocessing.time: after, **entity})
+    rows = slice(plan.origins.start + 1, plan.origins.stop + preprocessing.horizon)
+    after = np.concatenate([times, future])[rows]
+    columns: dict[str, NDArray[Any]] = {name: values[rows] for name, values in plan.spine.ahead.items()}
+    columns[preprocessing.time] = after
+    if preprocessing.entity:
+        columns[preprocessing.entity] = np.zeros(len(after), dtype=np.int64)
+    known = preprocessing.transform_known(columns)
     return np.lib.stride_tricks.sliding_window_view(known, (preprocessing.horizon, preprocessing.known))[:, 0]
 
 

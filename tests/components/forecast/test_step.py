@@ -274,9 +274,9 @@ def test_a_model_of_paths_with_a_calendar_ahead_is_forecast_as_evaluate_does(pat
     assert alone["lower_80"][0] < alone["upper_80"][0]
 
 
-def test_a_feature_that_must_be_known_ahead_is_refused(market: Market, tmp_path: Path) -> None:
+def test_a_feature_known_ahead_without_rows_to_come_is_refused(market: Market, tmp_path: Path) -> None:
     model = with_manifest(market, tmp_path / "model", known=1)
     signature = read_json(model / "signature.json")
     write_json(model / "signature.json", signature | {"inputs": {**signature["inputs"], "ahead": [None, HORIZON, 1]}})
-    with pytest.raises(InputError, match=r"the model looks at spread past the origin"):
+    with pytest.raises(InputError, match=r"looks at spread in the 5 rows after the last .* with the target left empty"):
         forecast(tmp_path, market.table, model)

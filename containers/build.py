@@ -29,13 +29,16 @@ REGISTRY = re.compile(r"^[a-z0-9.-]+(:\d+)?(/[a-z0-9._-]+)*$")
 
 
 def find_engine(wanted: str = "") -> str:
-    """The container engine of this machine, or the one that is wanted."""
+    """The container engine of this machine that answers, or the one that is wanted."""
     if wanted:
         return wanted
-    found = next((name for name in ENGINES if shutil.which(name)), None)
-    if found is None:
-        sys.exit(f"none of {', '.join(ENGINES)} is installed; or build in the cloud with containers/cloudbuild.yaml")
-    return found
+    there = [name for name in ENGINES if shutil.which(name)]
+    # A docker command without its daemon is on many machines that have podman or buildah as well.
+    for name in there:
+        if subprocess.run([name, "version"], capture_output=True).returncode == 0:
+            return name
+    why = f"{', '.join(there)}: installed, but not running" if there else f"none of {', '.join(ENGINES)} is installed"
+    sys.exit(f"{why}; or build in the cloud with containers/cloudbuild.yaml")
 
 
 def version() -> str:

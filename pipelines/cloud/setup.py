@@ -187,7 +187,8 @@ def apply(planned: Sequence[Sequence[str]], say: Callable[[str], None]) -> None:
     for number, words in enumerate(planned, 1):
         say(f"[{number}/{len(planned)}] {shlex.join(words)}")
         try:
-            done = subprocess.run(list(words), capture_output=True, text=True, check=False)
+            # Nobody would see what it asks.
+            done = subprocess.run(list(words), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
         except FileNotFoundError as error:
             raise SetupError(f"{words[0]} is not installed. Next: https://cloud.google.com/sdk/docs/install") from error
         if done.returncode and not any(text in done.stderr for text in EXISTS):

@@ -46,6 +46,31 @@ def test_arguments_of_a_dockerfile_are_passed_on(script: Script, monkeypatch: py
     assert ended.value.code == 2
 
 
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        ({"docker": 0, "podman": 0}, "docker"),
+        ({"docker": 1, "buildah": 0}, "buildah"),
+        ({"docker": 1}, None),
+        ({}, None),
+    ],
+    ids=["first", "no-daemon", "none-runs", "none"],
+)
+def test_the_first_engine_that_answers_is_taken(
+    answers: dict[str, int], expected: str | None, script: Script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, code in answers.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\nexit {code}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    if expected:
+        assert script("build").find_engine() == expected
+        return
+    with pytest.raises(SystemExit) as ended:
+        script("build").find_engine()
+    assert ("docker: installed, but not running" if answers else "none of docker, podman") in str(ended.value)
+
+
 FAKE_PODMAN = """#!{python}
 import sys
 open({calls!r}, "a").write(" ".join(sys.argv[1:]) + chr(10))

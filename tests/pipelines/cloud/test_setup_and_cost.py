@@ -33,6 +33,15 @@ def test_commands_are_printed_and_grant_no_role_on_everything(cloud: Cloud) -> N
     assert "roles/storage" not in "".join(line for line in lines if "projects add-iam" in line)
 
 
+def test_a_command_that_asks_something_does_not_wait_for_an_answer(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_gcloud(cloud.folder, 'read answer || { echo "cannot prompt" >&2; exit 1; }')
+    monkeypatch.setenv("PATH", f"{cloud.folder}/bin:/usr/bin:/bin")
+    done = cloud.type(*USER, "--apply")
+    assert (done.exit_code, "cannot prompt" in done.stderr) == (1, True)
+
+
 def test_commands_are_run_and_what_exists_is_no_failure(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     fake_gcloud(cloud.folder, 'echo "ALREADY_EXISTS: it already exists" >&2; exit 1')
     monkeypatch.setenv("PATH", f"{cloud.folder}/bin:/usr/bin:/bin")

@@ -91,6 +91,10 @@ def _backwards(instance: dict[str, Any]) -> None:
     instance["date"].reverse()
 
 
+def _repeated(instance: dict[str, Any]) -> None:
+    instance["date"][3] = instance["date"][2]
+
+
 WRONG = {
     _short: "instances[1]: the model looks at 12 rows, got 1",
     _ragged: "instances[1]: columns must have equally many rows",
@@ -100,6 +104,7 @@ WRONG = {
     _unknown: "instances[1]: the column noise_1 is missing",
     _no_origin: "instances[1].price: the last row must hold a positive number",
     _backwards: "instances[1].date: times must increase from row to row",
+    _repeated: "instances[1].date: times must increase from row to row",
 }
 
 

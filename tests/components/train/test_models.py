@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -61,6 +63,8 @@ def test_equal_models_are_equal_files(kind: str, tmp_path: Path, path_source: Ma
     for name in ("first", "second"):
         archive.save(build(kind, path_source())[0], tmp_path / f"{name}.keras")
     assert (tmp_path / "first.keras").read_bytes() == (tmp_path / "second.keras").read_bytes()
+    with zipfile.ZipFile(tmp_path / "first.keras") as file:  # a date would make files of one second equal, too
+        assert set(json.loads(file.read("metadata.json"))) == {"keras_version"}
 
 
 @pytest.mark.filterwarnings("error::UserWarning")

@@ -29,6 +29,7 @@ from components.shared.schema import Role, Schema
 
 LOGGER = logging.getLogger("tandem.ingest")
 PROGRESS_SECONDS = 2.0
+SHOWN = 5
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -46,7 +47,7 @@ def run(config: IngestConfig, table_path: str | Path) -> dict[str, Any]:
     with open_source(config.source) as source:
         columns = catalog.expected(config, source.schema, source.first_rows, source.notation)
         if columns.left_out:
-            LOGGER.warning("columns left out, only numbers can be features: %s", ", ".join(columns.left_out))
+            _say_left_out(columns.left_out, len(source.schema))
         conditions = conditions_of(config, columns.schema)
         problems = catalog.differences(config, columns, conditions, source.schema)
         present = _readable(columns, conditions, source, problems)
@@ -63,6 +64,13 @@ def run(config: IngestConfig, table_path: str | Path) -> dict[str, Any]:
             )
     _clear(workspace)
     return _metadata(table, validator, source, columns.left_out)
+
+
+def _say_left_out(names: tuple[str, ...], offered: int) -> None:
+    """In the log all of them; where progress is shown the first ones, for a log is read when it is too late."""
+    LOGGER.warning("columns left out, only numbers can be features: %s", ", ".join(names))
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    progress.report(f"left out: {', '.join(names[:SHOWN])}{more}; columns kept", offered - len(names), offered)
 
 
 def _readable(

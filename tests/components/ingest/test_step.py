@@ -32,6 +32,17 @@ def test_the_shipped_table_is_what_its_catalog_says(tmp_path: Path) -> None:
     assert (metadata["first_time"], metadata["last_time"]) == ("2000-01-03", "2010-09-07")
 
 
+def test_columns_that_are_left_out_are_told_while_it_runs(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    texts = [f"t{i}" for i in range(7)]
+    lines = [",".join(["day", "x", *texts]), ",".join(["2020-01-01", "1.5", *("up" for _ in texts)])]
+    (tmp_path / "t.csv").write_text("\n".join(lines) + "\n")
+    source = {"kind": "csv", "path": str(tmp_path / "t.csv")}
+    step.run(IngestConfig.parse({"source": source, "time": "day", "target": "x"}), tmp_path / "table")
+    said = [record.message for record in caplog.records if record.name == "tandem.progress"]
+    shown = ", ".join(f"{name} (string)" for name in texts[:5])
+    assert said == [f"left out: {shown} and 2 more; columns kept 2/9"]
+
+
 def test_the_catalog_describes_every_column() -> None:
     catalog = Schema.from_yaml(locate("sample:feature_catalog.yaml"))
     features = [column for column in catalog.columns if column.role is not Role.TIME]

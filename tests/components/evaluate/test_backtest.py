@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Callable
 from pathlib import Path
@@ -52,6 +53,27 @@ def test_no_fold_sees_an_outcome_that_lay_ahead(prepared_folder: Path, model_fol
     object.__setattr__(changed, "targets", targets)
     other = backtest(BacktestConfig(folds=2), changed, model, holdout, forecasts, season=50)
     assert other[0] == plain[0]
+
+
+@pytest.mark.parametrize("window", ["expanding", "sliding"])
+def test_a_fold_is_fitted_on_the_windows_whose_outcome_came_before_it(
+    prepared_folder: Path, model_folder: Path, window: str
+) -> None:
+    """Origins 11 to 249, 257 to 319 and 327 to 392; outcomes 7 rows later; folds begin at rows 327, 349 and 371."""
+    prepared, model, holdout, forecasts = setting(prepared_folder, model_folder)
+    folds = backtest(BacktestConfig(folds=3, window=window), prepared, model, holdout, forecasts, season=50)
+    history = History.of(prepared, season=50)
+    every = np.concatenate([np.arange(11, 250), np.arange(257, 320), np.arange(327, 393)])
+    for fold, begin in zip(folds, (327, 349, 371), strict=True):
+        known = every[every + 7 < begin]
+        fitted_on = known[-239:] if window == "sliding" else known
+        rows = np.arange(begin, begin + 22)
+        expected = forecast_baselines(["ridge"], dataclasses.replace(history, train_origins=fitted_on), rows)[0][
+            "ridge"
+        ]
+        truth = prepared.targets[rows + 7]
+        assert (fold.windows, fold.fitted) == (22, len(fitted_on))
+        assert fold.rmse["ridge"] == pytest.approx(np.sqrt(np.mean(np.square(expected - truth))))
 
 
 def test_ridge_of_a_later_fold_is_fitted_on_more(prepared_folder: Path, model_folder: Path) -> None:

@@ -18,8 +18,8 @@ def filled_in(values: Mapping[str, Any], settings: CloudSettings) -> dict[str, A
     """
     out = copy.deepcopy(dict(values))
     for place in _places(out):
-        if place.get("kind") == "bigquery" and not place.get("project"):
-            place["project"] = settings.project
+        if "table" not in place or place.get("kind") == "bigquery":  # a destination's table names its project
+            place["project"] = place.get("project") or settings.project
         here = (place.get("location") or settings.location).lower() == settings.location
         if settings.encryption_key and here and place.get("encryption_key") is None:
             place["encryption_key"] = settings.encryption_key

@@ -8,6 +8,7 @@ from typing import Any
 
 from components.shared.errors import InputError
 from pipelines.cloud import assembly
+from pipelines.cloud.preflight.containers import image_problems
 from pipelines.cloud.settings import CloudSettings
 
 
@@ -39,8 +40,11 @@ def upload(run: str, root: Path, settings: CloudSettings) -> Uploaded:
     from components.register.registry import open_registry
     from components.shared.artifacts import TrainedModel
 
-    if not settings.images.get("serving"):
+    serving = settings.images.get("serving")
+    if not serving:
         raise InputError("images.serving: cloud.yaml names no container that serves models. Next: fill it in")
+    if found := list(image_problems("images.serving", serving, "serving")):
+        raise InputError(found)
     task = registered(run, root)
     section = {**task.parameters["config"], "registry": assembly.vertex_registry(settings)}
     config = RegisterConfig.parse(section, section="register")

@@ -20,8 +20,10 @@ def check(assembly: Assembly, settings: CloudSettings) -> list[str]:
     found: list[str] = []
     for label, container in containers(assembly.spec):
         kind = assembly.profile.image if placement.trains(container) else "cpu"
-        found += _image(label, str(container.get("image", "")), kind)
+        found += image_problems(label, str(container.get("image", "")), kind)
         found += _resources(label, container.get("resources") or {}, settings.location, assembly.target)
+    for image in serving_images(assembly):
+        found += image_problems("images.serving", image, "serving")
     for name, pools in custom_jobs(assembly.spec):
         if assembly.target == "kfp":
             found.append(
@@ -47,6 +49,14 @@ def custom_jobs(spec: Mapping[str, Any]) -> Iterator[tuple[str, list[Any]]]:
             yield name, defined.get("defaultValue") or []
 
 
+def serving_images(assembly: Assembly) -> list[str]:
+    """Images of the models that a run registers: no task of it runs in one, an endpoint would."""
+    register = assembly.parameters.get("register")
+    registry = register.get("registry") if isinstance(register, Mapping) else None
+    image = registry.get("serving_image") if isinstance(registry, Mapping) else None
+    return [str(image)] if image else []
+
+
 def image_names(spec: Mapping[str, Any]) -> list[str]:
     """Every image that a run of a spec needs, each once."""
     found = [str(container.get("image", "")) for _, container in containers(spec)]
@@ -54,7 +64,8 @@ def image_names(spec: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _image(where: str, image: str, kind: str) -> Iterator[str]:
+def image_problems(where: str, image: str, kind: str) -> Iterator[str]:
+    """Why an image cannot be used; ``kind`` is its key in ``cloud.yaml``."""
     if image in (images.BASE, images.SUITE):
         yield f"{where}: no image is named for it. Next: fill in images.{kind} in cloud.yaml"
     elif not REFERENCE.fullmatch(image):
@@ -123,7 +134,7 @@ def _pools(where: str, pools: list[Any], location: str, image: str) -> Iterator[
         found += machines.region_problems(machine, kind, location)
         yield from (f"{where} pool {number}: {problem}" for problem in found)
         name = str((pool.get("container_spec") or {}).get("image_uri", ""))
-        yield from _image(f"{where} pool {number}", name, image)
+        yield from image_problems(f"{where} pool {number}", name, image)
 
 
 def number(value: Any) -> float | None:

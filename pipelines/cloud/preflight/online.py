@@ -11,7 +11,7 @@ from pipelines.cloud import google_tasks, machines, query
 from pipelines.cloud.assembly import Assembly
 from pipelines.cloud.google import Google
 from pipelines.cloud.preflight import registry
-from pipelines.cloud.preflight.containers import image_names
+from pipelines.cloud.preflight.containers import image_names, serving_images
 from pipelines.cloud.settings import CloudSettings
 from pipelines.cloud.vertex import bucket_role, missing_bucket
 
@@ -92,7 +92,7 @@ def _bucket(ask: Inquiry) -> None:
 
 
 def _images(ask: Inquiry) -> None:
-    for image in image_names(ask.assembly.spec):
+    for image in dict.fromkeys([*image_names(ask.assembly.spec), *serving_images(ask.assembly)]):
         if "@sha256:" not in image or image.startswith(google_tasks.PUBLIC):
             continue
         if not registry.asked(image):

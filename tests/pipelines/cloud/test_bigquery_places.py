@@ -88,7 +88,8 @@ def test_forecasts_and_twin_are_written_with_the_key(settings: CloudSettings) ->
     made = assembly.assemble("forecast", settings=settings, overrides=[table])
     assert made.parameters["forecast"]["bigquery"]["encryption_key"] == KEY
     twin = assembly.assemble("forecasting_ab", settings=settings, overrides=["twin.location=europe-west4"])
-    assert twin.parameters["twin"]["encryption_key"] == KEY
+    assert (twin.parameters["twin"]["encryption_key"], twin.parameters["twin"]["project"]) == (KEY, "my-project")
+    assert "project" not in made.parameters["forecast"]["bigquery"]
 
 
 def test_a_server_of_ones_own_gets_what_was_written(settings: CloudSettings) -> None:

@@ -278,6 +278,21 @@ def test_an_image_that_is_left_out_is_named_by_its_key(profile: str, settings: C
     assert "no image is named for it. Next: fill in images.gpu in cloud.yaml" in said(made, without)
 
 
+def test_the_image_that_serves_needs_a_digest_and_must_be_there(cloud: Cloud) -> None:
+    images = {**cloud.settings["images"], "serving": "europe-west4-docker.pkg.dev/p/r/serving:latest"}
+    cloud.change(images=images)
+    for words in (("doctor", "forecasting"), ("schedule", "create", "a", "forecasting", "--cron", "0 6 * * *")):
+        done = cloud.type(*words)
+        assert done.exit_code == 2
+        assert (
+            "images.serving: image europe-west4-docker.pkg.dev/p/r/serving:latest has no digest"
+            in done.output + done.stderr
+        )
+    absent = images["cpu"].partition("@")[0] + "@sha256:" + "e" * 64
+    cloud.change(images={**images, "serving": absent})
+    assert f"image {absent} is not in its registry" in cloud.type("doctor", "forecasting").output
+
+
 @pytest.mark.parametrize("pipeline", ["forecast", "forecasting", "forecasting_ab"])
 def test_each_shipped_pipeline_can_be_submitted_as_it_is(pipeline: str, settings: CloudSettings) -> None:
     assert said(assembly.assemble(pipeline, settings=settings), settings) == ""

@@ -131,3 +131,14 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory, prepared_folder: Path
 def level_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Prepared with the level as label, which the target's own history predicts."""
     return write_prepared(tmp_path_factory.mktemp("level") / "prepared", transform="level")
+
+
+@pytest.fixture(scope="session")
+def needs_xla() -> None:
+    """Skips where TensorFlow cannot compile with XLA: its build for TPU has no XLA for the CPU."""
+    import tensorflow as tf
+
+    try:
+        tf.function(lambda value: value + 1.0, jit_compile=True)(tf.constant(1.0))
+    except tf.errors.NotFoundError as error:
+        pytest.skip(f"this TensorFlow has no XLA for this device: {error.message}")

@@ -50,7 +50,9 @@ def test_slopes_along_a_segment_are_the_weighted_sum_of_gradients_on_it() -> Non
 
 
 @pytest.mark.parametrize("compiled", [False, True], ids=["plain", "xla"])
-def test_the_model_runs_in_inference_mode(compiled: bool) -> None:
+def test_the_model_runs_in_inference_mode(compiled: bool, request: pytest.FixtureRequest) -> None:
+    if compiled:
+        request.getfixturevalue("needs_xla")
     function = gradients._tensorflow_functions(model(training_noise=0.5), 8, compiled=compiled)
     at = points(8)
     np.testing.assert_array_equal(gradient(function, at)[1], gradient(function, at)[1])

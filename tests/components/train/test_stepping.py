@@ -33,17 +33,6 @@ def compiled(net: str, source: WindowSource) -> tuple[keras.Model, losses.Loss, 
     return model, loss, config
 
 
-def xla_missing() -> str:
-    """Why XLA cannot compile for the device here; empty where it can. TensorFlow for TPU has no XLA for the CPU."""
-    import tensorflow as tf
-
-    try:
-        tf.function(lambda value: value + 1.0, jit_compile=True)(tf.constant(1.0))
-    except tf.errors.NotFoundError as error:
-        return str(error.message)
-    return ""
-
-
 @pytest.mark.parametrize("kind", ["label_source", "path_source"])
 def test_a_batch_is_the_same_from_the_device_as_from_the_host(kind: str, request: pytest.FixtureRequest) -> None:
     source = request.getfixturevalue(kind)()
@@ -73,8 +62,8 @@ def test_an_epoch_in_one_call_equals_keras_step_by_step(
     """170 windows in batches of 32: five full ones and a last of 10, which is not dropped."""
     if net == "gru" and xla:
         pytest.skip("XLA takes long to compile a recurrent net, and mode.py leaves it off there")
-    if xla and (missing := xla_missing()):
-        pytest.skip(f"this TensorFlow has no XLA for this device: {missing}")
+    if xla:
+        request.getfixturevalue("needs_xla")
     source = request.getfixturevalue(kind)()
     model, loss, _ = compiled(net, source)
     order = np.asarray(source.starts["train"])[epoch_order(len(source.starts["train"]), 1, 0)].astype(np.int32)

@@ -59,16 +59,19 @@ def test_a_champion_that_cannot_be_compared_says_why(
         forecast_champion(str(tmp_path / "champion"), prepared, Holdout.of(prepared))
 
 
+@pytest.mark.parametrize("last", ["2020-12-31", "2020-11-23"], ids=["within", "its first day"])
 def test_a_champion_that_has_seen_the_holdout_is_left_out(
-    prepared_folder: Path, model_folder: Path, tmp_path: Path
+    prepared_folder: Path, model_folder: Path, tmp_path: Path, last: str
 ) -> None:
     shutil.copytree(model_folder, tmp_path / "champion")
     manifest = tmp_path / "champion" / "preprocessing.json"
     content = read_json(manifest)
-    content["splits"]["validation"]["last_date"] = "2020-12-31"
+    content["splits"]["validation"]["last_date"] = last
     write_json(manifest, content)
     prepared = Prepared.open(prepared_folder)
-    with pytest.raises(ChampionUnavailableError, match="trained on days up to 2020-12-31"):
+    with pytest.raises(
+        ChampionUnavailableError, match=f"trained on days up to {last}, and the hold-out begins on 2020-11-23"
+    ):
         forecast_champion(str(tmp_path / "champion"), prepared, Holdout.of(prepared))
 
 

@@ -164,6 +164,22 @@ def test_an_end_date_includes_its_whole_day() -> None:
     assert (condition.op, str(condition.values[0])) == ("<", "2001-02-01 00:00:00")
 
 
+@pytest.mark.parametrize(
+    ("bound", "op", "expected"),
+    [
+        ({"start": "2001-01-03"}, ">=", "2001-01-03"),
+        ({"start": "2001-01-03T12:00"}, ">=", "2001-01-04"),
+        ({"end": "2001-01-03T12:00"}, "<=", "2001-01-03"),
+    ],
+    ids=["from a day on", "a row of a day is its midnight", "up to within a day"],
+)
+def test_bounds_of_a_column_of_dates_are_dates(bound: dict[str, str], op: str, expected: str) -> None:
+    columns = [{"name": "day", "dtype": "date", "role": "time"}, {"name": "y", "dtype": "float64", "role": "target"}]
+    dated = Schema.model_validate({"columns": columns})
+    (condition,) = conditions_of(config(**bound), dated)
+    assert (condition.op, str(condition.values[0])) == (op, expected)
+
+
 def test_an_integer_filter_that_came_as_a_double_stays_exact() -> None:
     (condition,) = conditions_of(config(filter=[{"column": "n", "op": "==", "value": 3.0}]), SCHEMA)
     assert condition.values == (3,)

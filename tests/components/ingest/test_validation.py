@@ -72,6 +72,31 @@ def test_rows_are_not_judged_without_a_condition_they_need(tmp_path: Path, inges
     assert found[-1].startswith("the rows were not looked at")
 
 
+@pytest.mark.parametrize(("rows", "missing", "fits"), [(20, 2, True), (20, 3, False), (15, 2, False)])
+def test_a_share_of_missing_values_may_be_reached_and_not_passed(
+    tmp_path: Path, ingest: Any, rows: int, missing: int, fits: bool
+) -> None:
+    lines = [f"{date.fromordinal(730000 + row)},{'' if row < missing else 1},{1}" for row in range(rows)]
+    columns = [{"name": "date", "dtype": "date", "role": "time"}, {**CATALOG["columns"][1]}, CATALOG["columns"][3]]
+    text = "\n".join(["date,x,y", *lines])
+    if fits:
+        (tmp_path / "good.csv").write_text(text)
+        source = {"kind": "csv", "path": str(tmp_path / "good.csv")}
+        assert ingest(source, catalog={"columns": columns}).num_rows == rows
+    else:
+        (found,) = problems_of(tmp_path, ingest, text, catalog={"columns": columns})
+        assert found.startswith(f"x: {missing} rows without a value")
+
+
+def test_a_range_holds_its_ends_and_nothing_beyond(tmp_path: Path, ingest: Any) -> None:
+    columns = [{"name": "date", "dtype": "date", "role": "time"}, {**CATALOG["columns"][1]}, CATALOG["columns"][3]]
+    text = "date,x,y\n2001-01-01,0,1\n2001-01-02,10,1\n2001-01-03,-0.001,1\n2001-01-04,10.001,1\n"
+    assert problems_of(tmp_path, ingest, text, catalog={"columns": columns}) == [
+        "x: 1 row below 0; first: row 3 (-0.001)",
+        "x: 1 row above 10; first: row 4 (10.001)",
+    ]
+
+
 def test_counts_and_first_rows_span_batches(tmp_path: Path, ingest: Any) -> None:
     lines = "\n".join(f"{date.fromordinal(730000 + i)},{i},{i}" for i in range(1000))
     catalog = {

@@ -95,8 +95,8 @@ def _field(word: str, name: str, low: int, high: int) -> tuple[int, ...] | None:
         end = high if star or (step and not last) else _number(last, name, low, high) if last else begin
         if begin > end:
             raise ValueError(f"{name}: {item!r} ends before it begins")
-        if step == "0":
-            raise ValueError(f"{name}: a step of 0 in {item!r}")
+        if step and not 0 < int(step) <= high:
+            raise ValueError(f"{name}: a step of {step} in {item!r}; expected 1 to {high}")
         found.update(range(begin, end + 1, int(step or 1)))
     return tuple(sorted(found))
 
@@ -105,6 +105,6 @@ def _number(text: str, name: str, low: int, high: int) -> int:
     names = _NAMES.get(name, [])
     if text.lower() in names:
         return names.index(text.lower()) + low
-    if not text.isdigit() or not low <= int(text) <= high:
+    if not (text.isascii() and text.isdigit()) or not low <= int(text) <= high:
         raise ValueError(f"{name}: expected {low} to {high}, got {text!r}")
     return int(text)

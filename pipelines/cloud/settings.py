@@ -50,6 +50,9 @@ Attachment = Annotated[
         "projects/PROJECT/regions/REGION/networkAttachments/NAME",
     ),
 ]
+Range = Annotated[str, _like(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?", "the name of an address range")]
+Address = Annotated[str, _like(r"(https?://[^\s/@]+(/\S*)?)?", "an address such as https://HOST")]
+Image = Annotated[str, _like(r"\S+", "HOST/PROJECT/REPOSITORY/NAME@sha256:DIGEST")]
 Key = Annotated[
     str,
     _like(
@@ -95,10 +98,10 @@ class KubeflowSettings(StrictModel):
 class Endpoints(StrictModel):
     """Addresses to use instead of Google's own: a private endpoint, or a stand-in on this machine."""
 
-    vertex: str = ""
-    storage: str = ""
-    bigquery: str = ""
-    google: str = ""
+    vertex: Address = ""
+    storage: Address = ""
+    bigquery: Address = ""
+    google: Address = ""
     """One address for service usage, resource manager, IAM and quotas."""
     anonymous: bool = False
     """Send no credentials; only to this machine."""
@@ -122,11 +125,11 @@ class CloudSettings(StrictModel):
     root: Folder
     """Where artifacts and submitted specs go, for example ``gs://my-bucket/tandem``."""
     service_account: Account = ""
-    images: dict[Literal["cpu", "gpu", "tpu", "serving", "launcher"], str] = Field(default_factory=dict)
+    images: dict[Literal["cpu", "gpu", "tpu", "serving", "launcher"], Image] = Field(default_factory=dict)
     """Container images by kind, each with its digest; ``launcher`` is a copy of Google's own, to pull no public one."""
     network: Network = ""
     """A VPC network that is peered with Vertex AI's."""
-    reserved_ip_ranges: tuple[str, ...] = ()
+    reserved_ip_ranges: tuple[Range, ...] = ()
     """Names of the address ranges of ``network`` that jobs may use; any, when left out."""
     network_attachment: Attachment = ""
     """Instead of ``network``: where a Private Service Connect interface of each job comes in."""

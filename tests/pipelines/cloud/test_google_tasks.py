@@ -109,13 +109,18 @@ def test_a_public_image_is_said_and_a_launcher_needs_a_digest(locked_down: Cloud
             "network_attachment: a job has this or network, not both",
         ),
         ({"reserved_ip_ranges": ["a"]}, "reserved_ip_ranges: these are ranges of network, which is left out"),
+        ({"network": NETWORK, "reserved_ip_ranges": ["My Range"]}, "expected the name of an address range"),
+        ({"images": {"serving": ""}}, "images.serving: expected HOST/PROJECT/REPOSITORY/NAME@sha256:DIGEST"),
+        ({"endpoints": {"google": "proxy"}}, "endpoints.google: expected an address such as https://HOST"),
+        ({"endpoints": {"vertex": "http://127.0.0.1@evil.example"}}, "endpoints.vertex: expected an address"),
         ({"location": "Europe"}, "location: expected a region such as europe-west4"),
         ({"project": "123456"}, "project: expected a project's id, not its number"),
         ({"root": "s3://bucket"}, "root: expected a folder such as gs://my-bucket/runs"),
         ({"service_account": "robot"}, "service_account: expected an address such as NAME@PROJECT.iam"),
     ],
     ids=[
-        "key-elsewhere", "key", "network-by-id", "attachment", "both", "ranges", "region", "number", "root", "account",
+        "key-elsewhere", "key", "network-by-id", "attachment", "both", "ranges", "range", "no-image", "no-address",
+        "user", "region", "number", "root", "account",
     ],
 )  # fmt: skip
 def test_settings_that_vertex_would_refuse_are_refused(change: dict[str, Any], expected: str) -> None:

@@ -161,6 +161,8 @@ def test_a_schedule_has_a_name_that_can_be_shown(cloud: Cloud, name: str) -> Non
         ("0 6 * * 8", "day of week: expected 0 to 7"),
         ("0 6 * * fri-mon", "ends before it begins"),
         ("*/0 6 * * *", "a step of 0"),
+        ("*/60 6 * * *", "a step of 60 in '*/60'; expected 1 to 59"),
+        ("\u0663 6 * * *", "minute: expected 0 to 59"),
         ("a b c d e", "minute: expected 0 to 59, got 'a'"),
         ("TZ=Europe/Atlantis 0 6 * * *", "time zone 'Europe/Atlantis'"),
     ],

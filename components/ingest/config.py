@@ -89,8 +89,10 @@ class CsvSource(StrictModel):
     kind: Literal["csv"]
     path: str
     delimiter: str = Field(default=",", min_length=1, max_length=1)
-    null_values: tuple[str, ...] = ("", "NA", "N/A", "NaN", "nan", "null", "NULL")
-    """Cells with exactly this text are missing."""
+    null_values: tuple[str, ...] = (
+        "", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "<NA>", "#N/A", "#N/A N/A",
+    )  # fmt: skip
+    """Cells with exactly this text are missing; the last ones are those of pandas, Excel and Bloomberg."""
     encoding: Annotated[str, AfterValidator(_text_encoding)] = "utf-8"
     decimal: Literal[".", ","] = "."
     thousands: Literal["", ",", ".", " ", "'"] = ""

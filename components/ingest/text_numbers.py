@@ -38,7 +38,9 @@ def _judge(name: str, cells: pa.Array, notation: Notation) -> TextColumn:
     _, bad = convert_piecewise(notation.numbers(cells), pa.float64(), SEARCH_LIMIT)
     first = [(row + 1, cells[row].as_py()) for row in bad[:FIRST_ROWS]]
     finding = Finding(name, "that cannot be read as numbers", len(bad), first, SEARCH_LIMIT)
-    remedy = "fix the values"
-    if has_marks(cells.take(pa.array(bad, pa.int64()))):
+    spoilt, remedy = cells.take(pa.array(bad, pa.int64())), "fix the values"
+    if has_marks(spoilt):
         remedy += ", say how they are written with source.decimal and source.thousands"
+    if pc.match_substring_regex(spoilt, NUMBER_LIKE).false_count:
+        remedy += ", name those that mean a missing value in source.null_values"
     return TextColumn(like > 0 and like >= MOSTLY * (len(cells) - cells.null_count), finding, remedy)

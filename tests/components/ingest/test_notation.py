@@ -83,6 +83,12 @@ def test_times_are_read_as_they_are_written(
     assert ingest(csv(tmp_path / "t.csv", lines, time_format=form), **NAMED)["day"].to_pylist()[1] == second
 
 
+@pytest.mark.parametrize("cell", ["#N/A", "#N/A N/A", "None", "<NA>", "n/a"])
+def test_what_spreadsheets_and_terminals_write_for_nothing_is_missing(tmp_path: Path, ingest: Any, cell: str) -> None:
+    lines = ["day,x,v", "2020-01-01,1,2.5", f"2020-01-02,2,{cell}"]
+    assert ingest(csv(tmp_path / "t.csv", lines), **NAMED)["v"].to_pylist() == [2.5, None]
+
+
 def test_days_that_do_not_exist_and_other_forms_are_refused(tmp_path: Path, ingest: Any) -> None:
     cells = ["30/01/2016", "31/02/2016", "2016-03-01", "01/04/16", ""]
     source = csv(tmp_path / "t.csv", ["day,x", *(f"{cell},1" for cell in cells)], time_format="%d/%m/%Y")
@@ -115,9 +121,13 @@ def test_times_of_a_zone_are_in_utc() -> None:
             r"first: row 1 \('12/01/2016'\); .* set source\.time_format, for example '%d/%m/%Y'",
         ),
         (["day,x", "20160112,1", "20160113,2"], r"written as 20010131, set source\.time_format: '%Y%m%d'"),
+        (
+            ["day,x", "2020-01-01,1.5", "2020-01-02,n.a."],
+            r"\('n\.a\.'\); fix .* a missing value in source\.null_values",
+        ),
         (["day,x", '2020-01-01,"1,5"'], r"\('1,5'\); fix the values, say how .* with source\.decimal and source\.thou"),
     ],
-    ids=["days first", "digits", "decimal commas"],
+    ids=["days first", "digits", "no value", "decimal commas"],
 )
 def test_what_to_type_is_said(tmp_path: Path, ingest: Any, lines: list[str], message: str) -> None:
     with pytest.raises(InputError, match=message):

@@ -132,6 +132,8 @@ def _places(settings: CloudSettings) -> Iterator[Command]:
     yield ["gcloud", "storage", "buckets", "create", f"gs://{settings.bucket}", f"--location={settings.location}",
            "--uniform-bucket-level-access", "--enable-hierarchical-namespace", "--public-access-prevention", project,
            *([f"--default-encryption-key={key}"] if key else [])]  # fmt: skip
+    if key:  # a bucket that was there already
+        yield ["gcloud", "storage", "buckets", "update", f"gs://{settings.bucket}", f"--default-encryption-key={key}"]
     for location, owner, name in repositories(settings):
         if owner == settings.project:
             yield ["gcloud", "artifacts", "repositories", "create", name, "--repository-format=docker",

@@ -99,6 +99,7 @@ def test_a_key_of_ones_own_is_on_bucket_and_registry_and_may_be_used(cloud: Clou
     assert all(agent in line for agent, line in zip(agents, allowed, strict=True))
     (bucket,) = (number for number, line in enumerate(lines) if "buckets create" in line)
     assert lines[bucket].endswith(f"--default-encryption-key={KEY}")
+    assert lines[bucket + 1] == f"gcloud storage buckets update gs://{cloud.bucket} --default-encryption-key={KEY}"
     assert bucket > lines.index(allowed[-1])
     assert [line.endswith(f"--kms-key={KEY}") for line in lines if "repositories create" in line] == [True]
 

@@ -41,6 +41,16 @@ def test_holds(condition: str, expected: bool) -> None:
     assert holds(condition, VALUES) is expected
 
 
+@pytest.mark.parametrize("left", [True, False])
+@pytest.mark.parametrize("right", [True, False])
+def test_and_and_or(left: bool, right: bool) -> None:
+    one, other = (f"{reference('n')} {'==' if side else '!='} 3" for side in (left, right))
+    assert holds(f"{one} && {other}", VALUES) is (left and right)
+    assert holds(f"{one} || {other}", VALUES) is (left or right)
+    assert holds(f"true || {one} && {other}", VALUES) is True
+    assert holds(f"{one} && {other} || {other}", VALUES) is right
+
+
 @pytest.mark.parametrize(
     ("condition", "reason"),
     [

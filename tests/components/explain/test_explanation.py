@@ -10,7 +10,7 @@ import pytest
 
 from components.explain.attributions import Attributions
 from components.explain.explanation import Explanation
-from components.explain.importance import rank
+from components.explain.importance import by_entity, members, rank
 from components.shared.artifacts import Prepared
 from components.shared.errors import ArtifactError, InputError
 from components.shared.files import read_json, write_json
@@ -173,3 +173,16 @@ def test_importance_sums_over_the_window_before_it_takes_sizes() -> None:
 
 def test_a_model_that_never_moves_gives_no_feature_a_share() -> None:
     assert [(row.feature, row.share) for row in rank(np.zeros((2, 3, 2, 1)), ["b", "a"])] == [("a", 0.0), ("b", 0.0)]
+
+
+def test_importance_by_entity_is_of_its_own_forecasts() -> None:
+    attributions = np.array([[[1.0, -2.0]], [[3.0, 4.0]], [[-5.0, 0.0]]])[..., None]
+    names, sizes = by_entity(attributions, ["b", "a", "b"])
+    assert names == ["b", "a"]
+    np.testing.assert_array_equal(sizes, [[3.0, 3.0], [1.0, 4.0]])
+
+
+def test_a_feature_is_in_the_first_group_that_fits() -> None:
+    assert members(["oil_1", "oil_2", "gas"], {"near": ["*_1"], "oil": ["oil_*"]}) == {
+        "near": [0], "oil": [1], "other": [2],
+    }  # fmt: skip

@@ -28,6 +28,13 @@ def test_two_features_that_multiply_share_what_they_make_together(windows: Windo
     assert found.errors.max() == 0
 
 
+def test_errors_are_standard_errors_of_the_mean_over_the_baselines(windows: Windows) -> None:
+    baselines = windows(30, 2)
+    found = permutation_shapley(interacting, [windows(3, 1)], [baselines], EACH)
+    expected = 3 * baselines[:, -1, 2].astype(np.float64).std() / np.sqrt(30)
+    np.testing.assert_allclose(found.errors[:, 2, 0], expected, rtol=1e-5)
+
+
 @pytest.mark.parametrize("batch", [1, 4096])
 def test_groups_add_up_to_the_difference_exactly(windows: Windows, lstm: keras.Model, batch: int) -> None:
     samples, baselines = windows(3, 1), windows(5, 2)

@@ -127,6 +127,20 @@ def test_the_effect_of_known_covariates_is_found(path_source: Make) -> None:
     np.testing.assert_allclose(closed_form.known_effect(source), effect, atol=0.05)
 
 
+def test_a_level_that_drifts_with_a_covariate_is_no_effect_of_it(path_source: Make) -> None:
+    """Within a window neither moves with the other; over all of them both are high together."""
+    rng = np.random.default_rng(0)
+    rows, effect = 600, np.array([[2.0, -1.0], [0.5, 3.0]])
+    covariates = rng.integers(0, 2, (rows, 2)) + (np.arange(rows) >= 300)[:, None]
+    values = 50.0 * (np.arange(rows) >= 300)[:, None] + covariates @ effect
+    base = path_source(channels=2)
+    features = np.concatenate([values, covariates], axis=1).astype(np.float32)
+    # No window lies across the step.
+    starts = np.concatenate([np.arange(300 - base.shape.lookback), np.arange(300, 580)])
+    source = WindowSource(features, base.labels, {"train": starts}, base.shape)
+    np.testing.assert_allclose(closed_form.known_effect(source), effect, atol=0.05)
+
+
 @pytest.mark.parametrize("walk", [True, False], ids=["random-walk", "waves"])
 def test_the_last_value_is_kept_where_a_line_is_no_better(walk: bool, path_source: Make) -> None:
     source = path_source(rows=900, known=0)

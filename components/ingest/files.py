@@ -217,6 +217,8 @@ def _explained(file: Path, form: str) -> Iterator[None]:
         yield
     except (pa.ArrowException, OSError) as error:
         hint = "; set source.encoding to what the file is written in" if "UTF8" in str(error) else ""
+        if form == "Parquet" and ".csv" in file.suffixes:
+            hint = "; it is called a CSV: set source.kind: csv"
         raise InputError(f"{file} cannot be read as {form}: {error}{hint}") from error
     except UnicodeError as error:
         raise InputError(f"{file} is not text in the encoding given: {error}; set source.encoding") from error

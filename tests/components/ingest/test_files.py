@@ -116,6 +116,12 @@ def test_a_csv_that_cannot_be_used_says_why(tmp_path: Path, ingest: Any, content
         ingest(csv(tmp_path / "t.csv"), **NAMED)
 
 
+def test_a_csv_that_is_read_as_parquet_says_which_kind_to_set(tmp_path: Path, ingest: Any) -> None:
+    (tmp_path / "t.csv").write_text("day,x\n2020-01-01,1\n")
+    with pytest.raises(InputError, match=r"t\.csv cannot be read as Parquet: .* set source\.kind: csv"):
+        ingest({"kind": "parquet", "path": str(tmp_path / "t.csv")}, **NAMED)
+
+
 @pytest.mark.parametrize("damage", ["truncated", "overwritten"])
 def test_a_damaged_parquet_file_is_named(tmp_path: Path, ingest: Any, damage: str) -> None:
     path = tmp_path / "t.parquet"

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self, TypeVar
+from urllib.parse import urlsplit
 
 from components.shared import retrying
 from components.shared.errors import InputError
@@ -49,9 +50,28 @@ class KubeflowServer:
         import kfp
 
         token = self.settings.token()
+        self._must_answer(token)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return kfp.Client(host=self.settings.host, namespace=self.settings.namespace, existing_token=token)
+
+    def _must_answer(self, token: str | None) -> None:
+        """Ask what the client asks when it is made: refused, it would print tracebacks and try for minutes.
+
+        Raises:
+            requests.RequestException: the server refused, or cannot be reached.
+            InputError: it wants a login.
+        """
+        import requests
+
+        host = self.settings.host.rstrip("/")
+        if (urlsplit(host).hostname or "").endswith(".googleusercontent.com"):
+            return  # the client logs in there by itself
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        answer = requests.get(f"{host}/apis/v2beta1/healthz", headers=headers, timeout=30, allow_redirects=False)
+        answer.raise_for_status()
+        if answer.is_redirect:
+            raise InputError(f"{host} wants a login. Next: write a token for it into a file, kubeflow.token_file")
 
     def ask(self, what: str, question: Callable[[], T]) -> T:
         """Call the server; what its client prints is not ours to show."""
@@ -60,7 +80,13 @@ class KubeflowServer:
             with contextlib.redirect_stdout(io.StringIO()):
                 return question()
 
-        return retrying.call(what, quietly)
+        place = f"namespace {self.settings.namespace} of {self.settings.host}"
+        hints = {
+            401: "the server does not accept the token. Next: write a fresh one into the file that cloud.yaml names as "
+            "kubeflow.token_file",
+            403: f"the token's account may not do this in {place}. Next: ask who runs that server",
+        }
+        return retrying.call(what, quietly, hints=hints)
 
     @cached_property
     def experiment(self) -> str:

@@ -18,11 +18,16 @@ class KubeflowSchedules:
     """See :class:`pipelines.cloud.schedules.Scheduler`."""
 
     def __init__(self, server: KubeflowServer) -> None:
-        self.server, self.client = server, server.client
+        self.server = server
 
     @classmethod
     def of(cls, settings: CloudSettings) -> Self:
         return cls(KubeflowServer.of(settings))
+
+    @property
+    def client(self) -> Any:
+        """Made when it is first used, which asks the server: only inside of :meth:`KubeflowServer.ask`."""
+        return self.server.client
 
     def create(self, wanted: Wanted) -> Outcome:
         if wanted.max_runs:

@@ -95,6 +95,35 @@ def test_a_token_that_cannot_be_used_is_said(
     assert not kubeflow.server.seen
 
 
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [("401", "the server does not accept the token. Next: write a fresh one"), ("403", "may not do this in namespace")],
+)
+def test_a_server_that_refuses_is_one_line_at_once(
+    cloud: Cloud, kubeflow: Kubeflow, small: Any, fault: Any, expected: str
+) -> None:
+    from cloud.server import Fault
+
+    cloud.change(kubeflow={"host": kubeflow.server.url})
+    for words in (("schedule", "list"), ("submit", str(small)), ("wait", "small-x")):
+        kubeflow.server.forget()
+        kubeflow.server.faults = dict.fromkeys(range(50), Fault(fault))
+        done = cloud.type(*words, "--target", "kfp")
+        assert (done.exit_code, expected in done.stderr) == (1, True), done.stderr
+        assert len(kubeflow.server.seen) == 1
+
+
+def test_a_server_that_is_not_there_is_one_line(
+    cloud: Cloud, kubeflow: Kubeflow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from components.shared import retrying
+
+    monkeypatch.setattr(retrying, "PACE", retrying.Pace(first=0.01, longest=0.02, within=0.1))
+    cloud.change(kubeflow={"host": "http://127.0.0.1:9"})
+    done = cloud.type("schedule", "list", "--target", "kfp")
+    assert (done.exit_code, "the service did not answer in time. Next:" in done.stderr) == (1, True), done.stderr
+
+
 def test_a_run_on_kubeflow_is_submitted_once_and_followed(cloud: Cloud, kubeflow: Kubeflow, small: Any) -> None:
     cloud.change(kubeflow={"host": kubeflow.server.url})
     words = ("submit", str(small), "--target", "kfp", "--request-id", "k", "--param", "a=1")

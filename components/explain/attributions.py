@@ -10,7 +10,7 @@ baselines drawn from the training data:
 so that ``sum_i phi_i(x) = f(x) - E_b f(b)`` (completeness). Erion et al. draw one random ``a`` a baseline. Here each
 integral is a Gauss-Lobatto quadrature over all baselines, which leaves a residual hundreds of times smaller for the
 same number of gradients, because along the path the gradient is smooth. What a path misses is known exactly, its ends
-being known, so a few paths choose the rule, and nodes are spent on the paths that need them.
+being known, so a few paths choose the rule, and nodes are spent on the places that need them.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from components.explain import bisection
 from components.explain.quadrature import RULES, MakeRule, Rule
 from components.shared import progress
 
@@ -31,8 +32,9 @@ if TYPE_CHECKING:
 
 BLOCK_VALUES = 32 * 2**20
 """Values of paths kept at a time, 128 MiB: bounds memory, whatever the number of samples and baselines."""
-REFINED_SHARE = 0.9
-"""Share of what all paths miss that the refined ones must hold: what is left then falls about tenfold a round."""
+WORTH_DOUBLING = 4
+"""How much less twice the nodes must miss to be given to all paths. Where they do not, what is missed lies in places,
+which are found by cutting."""
 PILOT = 8
 """Samples, and baselines, whose paths tell which rule, and how many nodes, the rest needs."""
 
@@ -88,16 +90,16 @@ def expected_gradients(
     """Attribute every output for each sample to its inputs, against all baselines.
 
     A few paths tell which of :data:`components.explain.quadrature.RULES` misses least. With ``max_nodes``, they also
-    tell how many nodes reach ``target_residual``; afterwards paths that miss much are integrated again with twice the
-    nodes, until it is reached or ``max_nodes`` are in use. A smooth model stops at once; a ReLU network's gradient
-    jumps along the path, so there the residual only halves with each doubling.
+    tell how many nodes reach ``target_residual``, or that no number does so in reasonable time; afterwards paths are
+    cut where they miss much, see :mod:`components.explain.bisection`, until it is reached or all of those have had
+    ``max_nodes``. A smooth model stops at once; one whose gradient jumps or has spikes needs the cuts.
 
     Args:
         model: outputs and slopes, see :mod:`components.explain.gradients`.
         samples: what to explain, one array an input, each (samples, rows, features).
         baselines: the background, in the same shapes.
         nodes: inner nodes a path to begin with, at least one.
-        max_nodes: most of them; ``nodes`` where it is left out.
+        max_nodes: most nodes of a path, whole and cut; ``nodes`` where it is left out.
         target_residual: share of the explained differences that may be missed, see
             :attr:`Attributions.relative_residual`.
     """
@@ -149,43 +151,39 @@ class _Paths:
             np.linspace(0, count - 1, min(count, PILOT)).round().astype(np.intp) for count in self.gains.shape
         )
         ends, starts = (axis.ravel() for axis in np.meshgrid(sample, baseline, indexing="ij"))
-        gains, spent, tried = self.gains[np.ix_(sample, baseline)], 0, nodes
+        gains, spent, tried, best = self.gains[np.ix_(sample, baseline)], 0, nodes, []
         while True:
             shares = []
             for rule in RULES:
                 missed = gains - _totals(self._integrate(ends, starts, rule(tried))).reshape(gains.shape)
                 shares.append(missed_share(missed.mean(axis=1), gains.mean(axis=1)))
             spent += len(RULES) * tried * gains.size
+            best.append((min(shares), RULES[int(np.argmin(shares))], tried))
             if min(shares) <= target or tried == max_nodes:
-                return RULES[int(np.argmin(shares))], tried, spent
+                return *best[-1][1:], spent
+            if len(best) > 2 and WORTH_DOUBLING * min(shares) > best[-3][0]:
+                return *best[0][1:], spent
             # 3, 4, 6, 8, 12, 16, ...: half a doubling at a time.
             tried = min(tried + (tried + 1) // 2 if tried.bit_count() == 1 else tried * 4 // 3, max_nodes)
 
     def explain(
         self, first: int, last: int, rule: MakeRule, nodes: int, max_nodes: int, target: float
     ) -> tuple[list[NDArray[np.float64]], int, int]:
-        """Attributions of a block of samples, one array an input, with the finest nodes used and the gradients taken.
-
-        Nodes are doubled for the fewest paths that hold most of what is missed.
-        """
+        """Attributions of a block of samples, one array an input, with the most nodes a path took and all gradients."""
         sample, baseline = (grid.ravel() for grid in np.mgrid[first:last, : self.gains.shape[1]])
         parts = self._integrate(sample, baseline, rule(nodes))
-        counts, spent = np.full(len(sample), nodes), nodes * len(sample)
-        gains, shape = self.gains[first:last].ravel(), (last - first, -1)
-        while True:
-            missed = gains - _totals(parts)
-            residual = missed_share(missed.reshape(shape).mean(axis=1), gains.reshape(shape).mean(axis=1))
-            coarse = np.flatnonzero(counts < max_nodes)
-            if residual <= target or len(coarse) == 0:
-                break
-            chosen = coarse[worst(np.abs(missed[coarse]), REFINED_SHARE)]
-            counts[chosen] = np.minimum(2 * counts[chosen], max_nodes)
-            for finer in np.unique(counts[chosen]).tolist():
-                again = chosen[counts[chosen] == finer]
-                refined = self._integrate(sample[again], baseline[again], rule(finer))
-                for part, better in zip(parts, refined, strict=True):
-                    part[again] = better
-            spent += int(counts[chosen].sum())
+        gains, shape = self.gains[first:last], (last - first, -1)
+        explained = gains.mean(axis=1)
+        counts, missed = np.full(len(sample), nodes), gains.ravel() - _totals(parts)
+        spent = nodes * len(sample) + bisection.refine(
+            parts,
+            missed,
+            lambda *where: self._pieces(sample, baseline, *where),
+            allowed=target * float(np.abs(explained).sum()) * gains.shape[1],
+            counts=counts,
+            max_nodes=max_nodes,
+            enough=lambda left: missed_share(left.reshape(shape).mean(axis=1), explained) <= target,
+        )
         # Averaged in float64: thousands of float32 parts would otherwise leave a residual of their own.
         means = [part.reshape(*shape, *part.shape[1:]).mean(axis=1, dtype=np.float64) for part in parts]
         return means, int(counts.max()), spent
@@ -204,12 +202,28 @@ class _Paths:
                 parts[place][rows[:kept]] = ((slope + rule.end * at_ends) * move)[:kept]
         return parts
 
-
-def worst(sizes: NDArray[np.float64], share: float) -> NDArray[np.intp]:
-    """Fewest rows of ``sizes`` (n,) that together hold ``share`` of their sum; at least one."""
-    order = np.argsort(-sizes, kind="stable")
-    held = np.cumsum(sizes[order])
-    return np.sort(order[: int(np.searchsorted(held, share * held[-1])) + 1])
+    def _pieces(
+        self,
+        sample: NDArray[np.intp],
+        baseline: NDArray[np.intp],
+        path: NDArray[np.intp],
+        begin: NDArray[np.float64],
+        end: NDArray[np.float64],
+    ) -> bisection.Pieces:
+        """Pieces of paths, whose samples and baselines are at the rows that ``path`` names."""
+        rule, gains = bisection.PIECE, np.empty(len(path))
+        parts = [np.empty((len(path), *array.shape[1:]), dtype=np.float32) for array in self.samples]
+        for rows, kept in _chunks(len(path), self.model.segments(len(rule.positions)), fixed=self.model.fixed):
+            ends, starts = sample[path[rows]], baseline[path[rows]]
+            at, length = (part[rows, None, None].astype(np.float32) for part in (begin, end - begin))
+            whole = [given[ends] - base[starts] for given, base in zip(self.samples, self.baselines, strict=True)]
+            begins = [base[starts] + at * move for base, move in zip(self.baselines, whole, strict=True)]
+            moves = [length * move for move in whole]
+            outputs, slopes = self.model.slopes(begins, moves, rule.positions, rule.weights, self.step)
+            gains[rows[:kept]] = np.subtract(outputs[:, -1, self.step], outputs[:, 0, self.step], dtype=float)[:kept]
+            for part, slope, move in zip(parts, slopes, moves, strict=True):
+                part[rows[:kept]] = (slope * move)[:kept]
+        return bisection.Pieces(path, begin, end, gains - _totals(parts), parts)
 
 
 def joined_shape(inputs: Sequence[NDArray[Any]]) -> tuple[int, int]:

@@ -8,6 +8,9 @@ from pydantic import Field, PositiveInt, model_validator
 
 from components.shared.config import StrictModel
 
+MOST_NODES = 4096
+"""Nodes on one path above which something else is wrong."""
+
 
 class ExplainConfig(StrictModel):
     """Which forecasts are explained, and how exactly.
@@ -27,9 +30,9 @@ class ExplainConfig(StrictModel):
     Time grows with their number."""
     nodes: int = Field(default=3, ge=1, le=1024)
     """Inner quadrature nodes between a baseline and a sample to begin with."""
-    max_nodes: int = Field(default=96, ge=1, le=1024)
-    """Nodes are doubled up to this many, where paths need it, until the residual is half of ``max_residual``; models
-    with kinks (ReLU) and saturated ones need many."""
+    max_nodes: int = Field(default=384, ge=1, le=MOST_NODES)
+    """Paths are cut, where they miss most, until the residual is half of ``max_residual`` or a path has had this many
+    nodes; models with kinks (ReLU) need many, and so do those that normalise their windows."""
     max_residual: float = Field(default=0.01, gt=0)
     """Residual above which the stage fails."""
     sanity: bool = True

@@ -35,6 +35,12 @@ class Rule:
     weights: NDArray[np.float32]
     end: float
 
+    def closed(self) -> Rule:
+        """The same rule with both ends among its nodes."""
+        ends = np.full(1, self.end, dtype=np.float32)
+        positions = np.concatenate([np.zeros(1), self.positions, np.ones(1)]).astype(np.float32)
+        return Rule(positions, np.concatenate([ends, self.weights, ends]), 0.0)
+
 
 MakeRule = Callable[[int], Rule]
 """A rule by its number of inner nodes."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from components.explain import importance, methods, page, reference, sanity, shap_package
+from components.explain.config import MOST_NODES
 from components.explain.explanation import Explanation
 from components.shared.artifacts import Prepared, TrainedModel
 from components.shared.errors import InputError, TandemError
@@ -167,7 +168,8 @@ def check(found: Attributions, config: ExplainConfig) -> None:
         raise ResidualError("the model answers NaN or infinity for windows to explain: did its training diverge?")
     # Written so that NaN fails too.
     if not residual <= config.max_residual:
-        finer = f", with {found.nodes} quadrature nodes: raise explain.max_nodes (at most 1024)" if found.nodes else ":"
+        raised = f"with {found.nodes} quadrature nodes: raise explain.max_nodes (at most {MOST_NODES})"
+        finer = f", {raised}" if found.nodes else ":"
         raise ResidualError(
             f"attributions miss {residual:.3%} of the differences they explain, more than explain.max_residual "
             f"({config.max_residual:.3%}){finer}, explain more samples, or accept it with "

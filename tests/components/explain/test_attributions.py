@@ -168,12 +168,6 @@ def test_nodes_are_added_until_the_residual_is_small_enough(windows: Windows) ->
     assert explain(model, samples, baselines, nodes=2, max_nodes=3, target_residual=1e-9).nodes == 3
 
 
-def test_only_the_paths_that_miss_most_are_refined() -> None:
-    sizes = np.array([0.0, 5.0, 0.1, 4.5, 0.2])
-    np.testing.assert_array_equal(attributions.worst(sizes, 0.9), [1, 3])
-    np.testing.assert_array_equal(attributions.worst(np.zeros(3), 0.9), [0])
-
-
 def test_what_is_known_ahead_lies_under_the_window() -> None:
     window, ahead = np.ones((2, 3, 4)), np.full((2, 5, 1), 2.0)
     both = attributions.joined([window, ahead])

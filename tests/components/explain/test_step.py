@@ -106,8 +106,8 @@ def test_the_config_reports_every_problem_at_once() -> None:
 
 
 def test_nodes_may_not_begin_above_their_maximum() -> None:
-    with pytest.raises(InputError, match=r"nodes \(97\) must not exceed max_nodes \(96\)"):
-        ExplainConfig.parse({"nodes": 97}, section="explain")
+    with pytest.raises(InputError, match=r"nodes \(400\) must not exceed max_nodes \(384\)"):
+        ExplainConfig.parse({"nodes": 400}, section="explain")
 
 
 def test_without_shap_the_page_says_how_to_get_its_plots(

@@ -11,7 +11,8 @@ BACKENDS := torch==2.13.0 jax==0.10.2 keras==3.15.1 numpy==2.1.3 h5py matplotlib
 NEWEST_KFP := kfp gcsfs hypothesis ipykernel markdown-it-py nbclient pandas psutil pyarrow pytest pytest-timeout rich scikit-learn
 
 PIPELINE ?= forecasting
-CONFIG ?= lstm_1m
+# Empty: the default experiment of the pipeline.
+CONFIG ?=
 PROFILE ?= cpu
 RUN ?= latest
 ARGS ?=
@@ -29,9 +30,9 @@ setup-dev:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is needed and none was found; install one, or: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)"; exit 2; }
 	@$(PYTHON) requirements/install.py dev
 
-run: setup ## Set up, then run a pipeline here (PIPELINE=forecasting CONFIG=lstm_1m ARGS='--set train.epochs=3')
-	@echo "Running pipeline $(PIPELINE) with config $(CONFIG) in one process on this machine"
-	@$(BIN)/python -m local_runner run $(PIPELINE) --config $(CONFIG) $(ARGS)
+run: setup ## Set up, then run a pipeline here (PIPELINE=forecasting CONFIG=gru_3m ARGS='--set train.epochs=3')
+	@echo "Running pipeline $(PIPELINE) with $(if $(CONFIG),config $(CONFIG),its default config) in one process on this machine"
+	@$(BIN)/python -m local_runner run $(PIPELINE) $(if $(CONFIG),--config $(CONFIG)) $(ARGS)
 
 test: setup-dev ## Set up, then run the tests, without the slow ones
 	@echo "Running the tests (the slow ones are in: make test-slow)"
@@ -64,7 +65,7 @@ compile-pipeline: setup ## Write pipelines/compiled/*.yaml
 	@$(BIN)/python -m pipelines compile
 
 submit: setup ## Check, price and start a pipeline on Vertex AI (PIPELINE= CONFIG= PROFILE=l4 ARGS=--wait)
-	@$(BIN)/python -m pipelines submit $(PIPELINE) --config $(CONFIG) --profile $(PROFILE) $(ARGS)
+	@$(BIN)/python -m pipelines submit $(PIPELINE) $(if $(CONFIG),--config $(CONFIG)) --profile $(PROFILE) $(ARGS)
 
 schedule: setup ## Keep schedules (ARGS='list', ARGS='create daily forecasting --cron "0 6 * * 1-5"', …)
 	@$(BIN)/python -m pipelines schedule $(ARGS)

@@ -59,11 +59,6 @@ def submit(request: Request, server: Server, say: Callable[[str], None]) -> Subm
     return submitted
 
 
-def server_of(assembly: Assembly, settings: CloudSettings, google: Google | None = None) -> Server:
-    """The server that an assembly goes to."""
-    return server(assembly.target, settings, google)
-
-
 def server(target: str, settings: CloudSettings, google: Google | None = None) -> Server:
     """The server of a target.
 

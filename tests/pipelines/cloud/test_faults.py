@@ -95,6 +95,20 @@ def test_a_refusal_says_what_to_do(cloud: Cloud, small: Path, refusal: Any, expe
     assert done.exit_code in (1, 2)
 
 
+def test_a_refused_creation_is_not_taken_for_a_run_that_is_there(cloud: Cloud, small: Path) -> None:
+    from cloud.server import Fault
+
+    assert _submit(cloud, small).exit_code == 0
+    cloud.vertex.server.forget()
+    assert "was submitted already" in _submit(cloud, small).output
+    creation = next(place for place, each in enumerate(cloud.vertex.server.seen) if each.method == "POST")
+    cloud.vertex.server.forget()
+    cloud.vertex.server.faults = {creation: Fault("403")}
+    refused = _submit(cloud, small)
+    assert "permission is missing" in refused.stderr
+    assert "submitted" not in refused.output
+
+
 def test_retry_after_is_waited_for_and_said(cloud: Cloud, small: Path, caplog: pytest.LogCaptureFixture) -> None:
     import time
 

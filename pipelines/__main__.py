@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from components.shared.errors import TandemError
+from components.shared import command_line
 from pipelines.cloud import commands
 from pipelines.cloud.schedule_commands import schedule_group
 
@@ -79,14 +79,5 @@ for command in (*commands.COMMANDS, schedule_group):
     main.add_command(command)
 
 
-def entry() -> None:
-    """Run the command line; an error raised on purpose ends it with its message and its exit code."""
-    try:
-        main(prog_name="python -m pipelines")
-    except TandemError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(error.exit_code)
-
-
 if __name__ == "__main__":
-    entry()
+    command_line.run(main, "python -m pipelines")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from components.shared.errors import InputError, TandemError
+from components.shared import command_line
+from components.shared.errors import InputError
 
 if TYPE_CHECKING:
     from components.shared.artifacts import Table
@@ -93,14 +93,5 @@ def _last_row(forecasts: Table) -> dict[str, Any]:
     return row
 
 
-def entry() -> None:
-    """Run the command line; an error raised on purpose ends it with its message and its exit code."""
-    try:
-        main(prog_name="python -m components.forecast")
-    except TandemError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(error.exit_code)
-
-
 if __name__ == "__main__":
-    entry()
+    command_line.run(main, "python -m components.forecast")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from components.shared.errors import InputError, TandemError
+from components.shared import command_line
+from components.shared.errors import InputError
 
 if TYPE_CHECKING:
     from components.scenario.config import Scenario
@@ -154,14 +154,5 @@ def _passes(outcome: Outcome) -> int:
     return outcome.difference.spread.passes if outcome.difference.spread else 0
 
 
-def entry() -> None:
-    """Run the command line; an error raised on purpose ends it with its message and its exit code."""
-    try:
-        main(prog_name="python -m components.scenario")
-    except TandemError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(error.exit_code)
-
-
 if __name__ == "__main__":
-    entry()
+    command_line.run(main, "python -m components.scenario")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from components.shared.errors import TandemError
+from components.shared import command_line
 
 if TYPE_CHECKING:
     from components.serving.config import ServingConfig
@@ -54,14 +54,5 @@ def _healthy(config: ServingConfig) -> int:
         return 1
 
 
-def entry() -> None:
-    """Run the command line; an error raised on purpose ends it with its message and its exit code."""
-    try:
-        main(prog_name="python -m components.serving")
-    except TandemError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(error.exit_code)
-
-
 if __name__ == "__main__":
-    entry()
+    command_line.run(main, "python -m components.serving")

@@ -31,8 +31,8 @@ class ExplainConfig(StrictModel):
     nodes: int = Field(default=3, ge=1, le=1024)
     """Inner quadrature nodes between a baseline and a sample to begin with."""
     max_nodes: int = Field(default=384, ge=1, le=MOST_NODES)
-    """Paths are cut, where they miss most, until the residual is half of ``max_residual`` or a path has had this many
-    nodes; models with kinks (ReLU) need many, and so do those that normalise their windows."""
+    """Paths are cut, where they miss most, until the residual is a quarter of ``max_residual`` or a path has had this
+    many nodes; models with kinks (ReLU) need many, and so do those that normalise their windows."""
     max_residual: float = Field(default=0.01, gt=0)
     """Residual above which the stage fails."""
     sanity: bool = True

@@ -70,7 +70,7 @@ def _expected_gradients(
             baselines,
             nodes=config.nodes,
             max_nodes=config.max_nodes if refine else None,
-            target_residual=config.max_residual / 2,
+            target_residual=config.max_residual / 4,
         )
 
     return Method(explain, {"name": "expected_gradients", "baselines": len(baselines[0])})

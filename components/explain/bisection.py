@@ -82,7 +82,8 @@ def refine(
     """
     everything = np.arange(len(missed))
     ends = np.zeros(len(missed)), np.ones(len(missed))
-    pieces = Pieces(everything, *ends, missed.copy(), [part.copy() for part in parts])
+    # Whole paths, not yet copied: what is opened is, before anything changes.
+    pieces = Pieces(everything, *ends, missed, parts)
     spent, closing = 0, CLOSED_SHARE * allowed
     while not enough(missed):
         pieces, closing = _open(pieces, closing, counts[pieces.path] + 2 * len(PIECE.positions) <= max_nodes)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 COMPILED_BATCH = 48
 """Points a call of a model compiled by XLA: its attention stays in the processor's cache up to about there. It is three
-times a power of two because quadratures begin with three nodes and double."""
+times a power of two because quadratures begin with three nodes, and pieces of a path have six."""
 WORTH_COMPILING_S = 10.0
 """Seconds of work below which XLA's own seconds cannot come back."""
 

@@ -29,7 +29,6 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 BASE = "localhost/base/python:3.11"
 PACKAGES = "python3,python3-venv,python3-pip,ca-certificates"
-MIRROR = "http://deb.debian.org/debian"
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 sys.path.insert(0, str(ROOT / "containers"))
 import build  # noqa: E402  (a script of containers/, which is no package)
@@ -69,7 +68,7 @@ def stand_in() -> None:
         return
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "root"
-        run("debootstrap", "--variant=minbase", f"--include={PACKAGES}", "bookworm", str(folder), MIRROR,
+        run("debootstrap", "--variant=minbase", f"--include={PACKAGES}", "bookworm", str(folder),
             stdout=subprocess.DEVNULL)  # fmt: skip
         for archive in (folder / "var/cache/apt/archives").glob("*.deb"):
             archive.unlink()
